@@ -1,0 +1,1 @@
+//! httpng: a Lua application server.
