@@ -1,3 +1,58 @@
-//! The workspace's own tools.
+//! The workspace's own tools: `cargo xtask ci | tidy | loom | diagram | bench`.
+//!
+//! No crate of the workspace depends on this one and it depends on none of them: it looks at the
+//! others from outside, as text, as `cargo metadata` and as processes.
 
-fn main() {}
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks to its user"
+)]
+
+mod ci;
+mod diagram;
+mod loom;
+mod shell;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The workspace's own tools.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands.
+    Ci(ci::Options),
+    /// The rules of the house, checked on every file.
+    Tidy,
+    /// The loom models of shuttle-core, and the mutations that each must catch.
+    Loom(loom::Options),
+    /// Runs one member of the family of drawings and prints what happened, in its notation.
+    Diagram(diagram::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().task {
+        Task::Ci(options) => ci::run(&options),
+        Task::Tidy => tidy::run(),
+        Task::Loom(options) => loom::run(&options),
+        Task::Diagram(options) => diagram::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
