@@ -1,0 +1,88 @@
+//! Sleeping without missing anything, and waking only a sleeper.
+//!
+//! A shore that wants to sleep announces it, then looks for work once more, then sleeps. Who has
+//! published work looks for the announcement afterwards. Between the two steps of each side stands a
+//! sequentially consistent fence, so at least one of them sees the other: either the sleeper finds the
+//! work, or the publisher finds the sleeper. The announcement is taken down by the one who rings, so
+//! one sleep costs one ring, however many batches arrive meanwhile.
+
+use std::sync::Arc;
+
+use crate::sync::{
+    AtomicBool,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+
+/// Wakes the thread of one shore: an eventfd, a condition variable, `Thread::unpark`.
+///
+/// It must remember one ring: `ring` before the thread has fallen asleep makes that sleep end at once.
+pub trait Doorbell: Send + Sync + 'static {
+    /// Wakes the shore this bell belongs to. Called on the thread of the *other* shore, at most once
+    /// per announced sleep. Must not block and must not panic.
+    fn ring(&self);
+}
+
+/// The doorbell for a link whose two shores share one thread: nobody sleeps while the other works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBell;
+
+impl Doorbell for NoBell {
+    fn ring(&self) {}
+}
+
+/// Whether a shore may go to sleep.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleep {
+    /// Nothing waits, and the doorbell will ring for whatever comes from now on.
+    MaySleep,
+    /// Something waits already: do not sleep.
+    WorkArrived,
+}
+
+/// What both threads know of one shore: whether it sleeps, whether it has left, and how to wake it.
+pub(crate) struct Bell {
+    asleep: AtomicBool,
+    left: AtomicBool,
+    rope: Arc<dyn Doorbell>,
+}
+
+impl Bell {
+    pub(crate) fn new(rope: Arc<dyn Doorbell>) -> Self {
+        Self {
+            asleep: AtomicBool::new(false),
+            left: AtomicBool::new(false),
+            rope,
+        }
+    }
+
+    /// The shore itself: from here on it is rung. It looks for work *after* this.
+    pub(crate) fn announce_sleep(&self) {
+        self.asleep.store(true, Relaxed);
+        fence(SeqCst);
+    }
+
+    /// The shore itself: it is awake again.
+    pub(crate) fn wake_up(&self) {
+        self.asleep.store(false, Relaxed);
+    }
+
+    /// The other shore, after it published something.
+    pub(crate) fn ring_if_asleep(&self) {
+        fence(SeqCst);
+        if self.asleep.load(Relaxed) && self.asleep.swap(false, Relaxed) {
+            self.rope.ring();
+        }
+    }
+
+    /// The shore itself: it receives nothing from here on.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Release);
+    }
+
+    /// The other shore: whether this one has left, and with it what it had read until then.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.load(Acquire)
+    }
+}

@@ -1,0 +1,84 @@
+//! Lent bytes: memory of the TX side that the worker reads in place.
+//!
+//! The list of them lives in the berth. TX adds to it while it owns the shuttle, the worker reads them
+//! while it owns the shuttle, and TX forgets them when it owns the shuttle again. That the memory stays
+//! where it is meanwhile is the promise that [`Shuttle::lend`] is `unsafe` for.
+
+use std::ptr::NonNull;
+
+use crate::shuttle::{Shuttle, Tx, Worker};
+
+/// One piece: its address and its length.
+struct LentBytes {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: it stands for a `&[u8]` whose lifetime is promised to `lend`, and `&[u8]` is `Send`.
+unsafe impl Send for LentBytes {}
+
+/// The pieces of one shuttle, in the order in which they were lent.
+#[derive(Default)]
+pub(crate) struct LentList(Vec<LentBytes>);
+
+impl LentList {
+    /// # Safety
+    /// The bytes stay alive and unmoved until [`Self::forget`] was called, and nobody writes to them.
+    unsafe fn lend(&mut self, bytes: &[u8]) {
+        self.0.push(LentBytes {
+            start: NonNull::from(bytes).cast(),
+            len: bytes.len(),
+        });
+    }
+
+    pub(crate) fn forget(&mut self) -> usize {
+        let count = self.0.len();
+        self.0.clear();
+        count
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().filter(|piece| piece.len != 0).map(|piece| {
+            // SAFETY: `lend` was promised that the bytes stay until they are forgotten, and the list
+            // cannot be changed while `self` is borrowed.
+            unsafe { std::slice::from_raw_parts(piece.start.as_ptr(), piece.len) }
+        })
+    }
+}
+
+impl<T> Shuttle<Tx, T> {
+    /// Lends bytes to the worker: it will read them where they are. Costs no copy and, once the list
+    /// has grown, no allocation. An empty piece is counted but never shown to the worker.
+    ///
+    /// # Safety
+    /// The bytes stay alive, unmoved and unchanged until this shuttle is back on the TX shore **and**
+    /// [`unpin`](Self::unpin) ran on it, or it was dropped there. If that never happens (the
+    /// shuttle was leaked, or the TX shore was left before), they stay for as long as the link does.
+    pub unsafe fn lend(&mut self, bytes: &[u8]) {
+        // SAFETY: the list is emptied only on the TX shore, by `unpin` or by dropping the shuttle, or
+        // with the link itself; until then the caller keeps the bytes.
+        self.lent_list_mut(|list| unsafe { list.lend(bytes) });
+    }
+
+    /// Forgets the lent bytes and says how many pieces there were. Afterwards the caller may let go of
+    /// what it kept alive for them. Doing it twice does nothing: the second answer is 0.
+    pub fn unpin(&mut self) -> usize {
+        self.lent_list_mut(LentList::forget)
+    }
+}
+
+impl<T> Shuttle<Worker, T> {
+    /// The lent bytes, in the order in which they were lent, without empty pieces.
+    pub fn lent(&self) -> impl Iterator<Item = &[u8]> {
+        self.lent_list().iter()
+    }
+
+    /// The cargo and the lent bytes together, for one vectored write.
+    pub fn parts(&self) -> (&T, impl Iterator<Item = &[u8]>) {
+        (self, self.lent_list().iter())
+    }
+}

@@ -1,0 +1,239 @@
+//! The one atomic word of a berth: who owns it, and what either side may say about it meanwhile.
+//!
+//! A change of the word is a method with a name and, where its answer matters, a verdict that must be
+//! looked at. No other file reads or writes the bits.
+//!
+//! | bit | meaning | set by, when | cleared by, when |
+//! |---|---|---|---|
+//! | `BOARDED` | a shuttle exists | worker, at board | worker, at release, once per generation |
+//! | `TX_OWNS` | the cargo is TX's, or on its way there | worker, as it sends | TX, as it sends |
+//! | `SAILED` | the shuttle left its worker at least once | worker, as it sends | release only |
+//! | `CLIENT_GONE` | nobody waits for the response | worker, at any time while boarded | release only |
+//! | `HAILED` | a hail about this shuttle was not taken yet | worker, with `CLIENT_GONE` | TX, as it takes the hail; release |
+//! | `MUST_CLOSE` | TX wants the end of the response | TX, at any time while boarded | worker, as it accepts; TX, as it sends; release |
+//! | `ABANDONED` | a handle was dropped, or nobody was there to receive it | either side, as owner | release only |
+//! | the upper 32 | generation: how often the berth was freed | | release, plus one |
+//!
+//! Never again within one generation: after `CLIENT_GONE`, `SAILED` or `ABANDONED` was set it stays;
+//! after `BOARDED` was cleared nothing about this generation is true any more, and whoever holds its id
+//! is told that it is stale.
+//!
+//! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and the
+//! cargo is handed over by the ring, whose release and acquire come after and before each change of
+//! owner. What the word must give is one order of all changes *of itself*, and that every atomic has:
+//! this is why MUST-CLOSE and "Continue" can never miss each other.
+
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+
+const BOARDED: u64 = 1 << 0;
+const TX_OWNS: u64 = 1 << 1;
+const SAILED: u64 = 1 << 2;
+const CLIENT_GONE: u64 = 1 << 3;
+const HAILED: u64 = 1 << 4;
+const MUST_CLOSE: u64 = 1 << 5;
+const ABANDONED: u64 = 1 << 6;
+const GENERATION_SHIFT: u32 = 32;
+
+/// The word as it was at one moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen(u64);
+
+impl Seen {
+    fn has(self, bit: u64) -> bool {
+        self.0 & bit != 0
+    }
+
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> GENERATION_SHIFT) as u32
+    }
+
+    pub(crate) fn is_at_worker(self) -> bool {
+        self.0 & (BOARDED | TX_OWNS) == BOARDED
+    }
+
+    pub(crate) fn is_at_tx(self) -> bool {
+        self.0 & (BOARDED | TX_OWNS) == BOARDED | TX_OWNS
+    }
+
+    pub(crate) fn has_sailed(self) -> bool {
+        self.has(SAILED)
+    }
+
+    pub(crate) fn is_client_gone(self) -> bool {
+        self.has(CLIENT_GONE)
+    }
+
+    pub(crate) fn is_must_close(self) -> bool {
+        self.has(MUST_CLOSE)
+    }
+
+    pub(crate) fn is_abandoned(self) -> bool {
+        self.has(ABANDONED)
+    }
+
+    fn is_of(self, generation: u32) -> bool {
+        self.has(BOARDED) && self.generation() == generation
+    }
+}
+
+/// What became of a "Continue".
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continued {
+    /// TX owns the shuttle now.
+    HandedOver,
+    /// MUST-CLOSE came first: the worker keeps the shuttle and ends the response.
+    MustClose,
+}
+
+/// What became of the request to close a shuttle that is away.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MustClose {
+    /// The worker owns the shuttle and cannot give it back by "Continue" any more.
+    InTime,
+    /// The shuttle is TX's already, on its way home or there: who receives it sees
+    /// [`must_close_pending`](crate::Shuttle::must_close_pending) and sends the close request.
+    TooLate,
+    /// That shuttle was freed. Nothing was changed.
+    Stale,
+}
+
+/// Whether TX must hear that the client left.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientGone {
+    /// It was not known.
+    News,
+    /// It was known, and TX has heard it or will see it.
+    Known,
+    /// That shuttle was freed. Nothing was changed.
+    Stale,
+}
+
+/// The word itself.
+pub(crate) struct State(AtomicU64);
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn look(&self) -> Seen {
+        Seen(self.0.load(Relaxed))
+    }
+
+    /// Worker: free → at the worker. The answer is the generation.
+    pub(crate) fn board(&self) -> u32 {
+        let seen = self.look();
+        assert!(!seen.has(BOARDED), "a free berth is boarded already");
+        // A plain store: TX changes a free word in no way, it only looks whether its id is stale.
+        self.0.store(seen.0 | BOARDED, Relaxed);
+        seen.generation()
+    }
+
+    /// Worker: at the worker → at TX.
+    pub(crate) fn hand_to_tx(&self) -> Seen {
+        let before = Seen(self.0.fetch_or(TX_OWNS | SAILED, Relaxed));
+        assert!(
+            before.is_at_worker(),
+            "the worker sent what it does not own"
+        );
+        before
+    }
+
+    /// Worker: at the worker → at TX, unless TX asked for the close meanwhile.
+    pub(crate) fn continue_to_tx(&self) -> Continued {
+        let mut seen = self.look();
+        loop {
+            assert!(
+                seen.is_at_worker(),
+                "the worker continued what it does not own"
+            );
+            if seen.has(MUST_CLOSE) {
+                return Continued::MustClose;
+            }
+            let next = seen.0 | TX_OWNS | SAILED;
+            match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
+                Ok(_) => return Continued::HandedOver,
+                Err(now) => seen = Seen(now),
+            }
+        }
+    }
+
+    /// TX: at TX → at the worker. A close that was asked for too late is done with: whatever TX sends
+    /// now is sent by someone who saw it.
+    pub(crate) fn hand_to_worker(&self) -> Seen {
+        let before = Seen(self.0.fetch_and(!(TX_OWNS | MUST_CLOSE), Relaxed));
+        assert!(before.is_at_tx(), "TX sent what it does not own");
+        before
+    }
+
+    /// Either side, as owner: the handle was dropped, or is taken back from a shore nobody stands on.
+    pub(crate) fn abandon(&self) -> Seen {
+        let before = Seen(self.0.fetch_or(ABANDONED, Relaxed));
+        assert!(before.has(BOARDED), "a free shuttle was abandoned");
+        before
+    }
+
+    /// Whoever is the last to own it: → free. The worker, or TX if the worker has left for good.
+    pub(crate) fn free(&self) {
+        let seen = self.look();
+        assert!(seen.has(BOARDED), "a shuttle was freed twice");
+        let next = u64::from(seen.generation().wrapping_add(1)) << GENERATION_SHIFT;
+        // A plain store: all that TX could have added to this generation ends with it.
+        self.0.store(next, Relaxed);
+    }
+
+    /// Worker, whoever owns the shuttle: its client left, and TX shall be told by a hail.
+    pub(crate) fn hail_client_gone(&self, generation: u32) -> ClientGone {
+        // Only the worker frees, so this cannot become stale before the next line.
+        if !self.look().is_of(generation) {
+            return ClientGone::Stale;
+        }
+        let before = Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed));
+        match before.has(CLIENT_GONE) {
+            true => ClientGone::Known,
+            false => ClientGone::News,
+        }
+    }
+
+    /// Worker, as owner: its client left. TX sees it when it receives the shuttle.
+    pub(crate) fn mark_client_gone(&self) {
+        let _ = self.0.fetch_or(CLIENT_GONE, Relaxed);
+    }
+
+    /// TX: takes the hail, if it is still there. The answer is the generation that it is about.
+    pub(crate) fn take_hail(&self) -> Option<u32> {
+        let before = Seen(self.0.fetch_and(!HAILED, Relaxed));
+        before.has(HAILED).then(|| before.generation())
+    }
+
+    /// TX: whether the client of that shuttle left. A freed shuttle has none.
+    pub(crate) fn is_client_gone(&self, generation: u32) -> bool {
+        let seen = self.look();
+        !seen.is_of(generation) || seen.has(CLIENT_GONE)
+    }
+
+    /// TX, while the shuttle is away: wants the end of the response.
+    pub(crate) fn must_close(&self, generation: u32) -> MustClose {
+        let mut seen = self.look();
+        loop {
+            if !seen.is_of(generation) {
+                return MustClose::Stale;
+            }
+            let next = seen.0 | MUST_CLOSE;
+            match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
+                Ok(_) if seen.has(TX_OWNS) => return MustClose::TooLate,
+                Ok(_) => return MustClose::InTime,
+                Err(now) => seen = Seen(now),
+            }
+        }
+    }
+
+    /// Worker, as owner: takes the request to close upon itself. The answer is whether there was one.
+    #[must_use]
+    pub(crate) fn accept_close(&self) -> bool {
+        Seen(self.0.fetch_and(!MUST_CLOSE, Relaxed)).has(MUST_CLOSE)
+    }
+}

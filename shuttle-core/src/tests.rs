@@ -1,0 +1,4 @@
+//! All tests of the crate. Models run under `--cfg loom` only, everything else without it.
+
+#[cfg(not(loom))]
+mod trip;
