@@ -1,0 +1,1 @@
+//! The heap against a sorted list.
