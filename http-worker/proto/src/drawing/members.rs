@@ -1,0 +1,318 @@
+//! The family of drawings: for each member what has to happen, in the order it is drawn.
+
+use super::Mark::{self, *};
+
+/// One way that a request can go.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Member {
+    /// The handler returns a response that is small enough to be copied.
+    SimpleCopied,
+    /// The handler returns a response whose body is lent.
+    Simple,
+    /// Several writes; the fiber unpins, and sleeps in `write` and `close`.
+    Stage1,
+    /// The shuttle is home when `close` is called.
+    Stage2Lucky,
+    /// The seed: the shuttle is away when `write` and `close` are called.
+    Stage2Unlucky,
+    /// `close` does not sleep; the worker sees the flag while it sends.
+    Stage3InTime,
+    /// `close` does not sleep; the worker had sent the shuttle home already.
+    Stage3TooLate,
+    /// The client leaves while the fiber owns the shuttle.
+    Cancel,
+    /// The client leaves while the shuttle is with the worker and the fiber waits for it.
+    CancelAway,
+}
+
+impl Member {
+    /// Every member.
+    pub const ALL: &[Self] = &[
+        Self::SimpleCopied,
+        Self::Simple,
+        Self::Stage1,
+        Self::Stage2Lucky,
+        Self::Stage2Unlucky,
+        Self::Stage3InTime,
+        Self::Stage3TooLate,
+        Self::Cancel,
+        Self::CancelAway,
+    ];
+
+    /// The name for command lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SimpleCopied => "simple-copied",
+            Self::Simple => "simple",
+            Self::Stage1 => "stage1",
+            Self::Stage2Lucky => "stage2-lucky",
+            Self::Stage2Unlucky => "stage2-unlucky",
+            Self::Stage3InTime => "stage3-in-time",
+            Self::Stage3TooLate => "stage3-too-late",
+            Self::Cancel => "cancel",
+            Self::CancelAway => "cancel-away",
+        }
+    }
+
+    /// The member of this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|member| member.name() == name)
+    }
+
+    /// What stands in brackets in the title.
+    fn subtitle(self) -> &'static str {
+        match self {
+            Self::SimpleCopied => "simple, copied",
+            Self::Simple => "simple",
+            Self::Stage1 => "several writes, proposed design, stage 1",
+            Self::Stage2Lucky => "several writes, proposed design, stage 2, \"lucky\"",
+            Self::Stage2Unlucky => "several writes, proposed design, stage 2, \"unlucky\"",
+            Self::Stage3InTime => "several writes, proposed design, stage 3, \"in time\"",
+            Self::Stage3TooLate => "several writes, proposed design, stage 3, \"too late\"",
+            Self::Cancel => "cancel, `shuttle` owned by TX",
+            Self::CancelAway => "cancel, `shuttle` owned by HTTP(S) thread",
+        }
+    }
+
+    /// The title of the drawing.
+    #[must_use]
+    pub fn title(self) -> String {
+        format!("HTTPNG threads interaction concept ({})", self.subtitle())
+    }
+
+    /// What has to happen, in the order of the drawing.
+    ///
+    /// Two threads run, so this order is one of several: gates make it the one that happens.
+    /// What each participant does, and what an arrow comes before, is the same in all of them.
+    #[must_use]
+    pub fn marks(self) -> Vec<Mark> {
+        let tail: &[&[Mark]] = match self {
+            Self::SimpleCopied => &[SIMPLE_COPIED],
+            Self::Simple => &[SIMPLE],
+            Self::Stage1 => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_STAGE_1, END],
+            Self::Stage2Lucky => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_LUCKY, END],
+            Self::Stage2Unlucky => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_UNLUCKY, END],
+            Self::Stage3InTime => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_IN_TIME],
+            Self::Stage3TooLate => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_TOO_LATE, FINISH],
+            Self::Cancel => &[CANCEL],
+            Self::CancelAway => &[HEAD_SENT, CANCEL_AWAY],
+        };
+        [START]
+            .iter()
+            .chain(tail)
+            .flat_map(|part| part.iter().copied())
+            .collect()
+    }
+}
+
+/// From the client to the handler: the same for every member.
+const START: &[Mark] = &[
+    RequestArrives,
+    AllocateShuttle,
+    PackRequest,
+    SendRequest,
+    WorkerGoesOn,
+    CreateFiber,
+    ShuttleToFiber,
+    FillRequestTable,
+    CallHandler,
+];
+
+const SIMPLE_COPIED: &[Mark] = &[
+    ExitHandler,
+    FillHeadAndCopy,
+    HandOver,
+    SendComplete,
+    ExitFiber,
+    FormatResponse,
+    ResponseToClient,
+    FreeShuttle,
+];
+
+const SIMPLE: &[Mark] = &[
+    ExitHandler,
+    FillHead,
+    RefAndHandOver,
+    SendComplete,
+    ExitSleeps,
+    FormatResponse,
+    ResponseToClient,
+    SendClosed,
+    TakeClosed,
+    TxUnrefs,
+    WakeFiber,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];
+
+/// The head and the first part leave, and reach the client.
+const HEAD_SENT: &[Mark] = &[
+    CallWriteHeader,
+    FillHead,
+    RefAndHandOver,
+    SendResponse,
+    UsefulWork,
+    FormatResponse,
+    ResponseToClient,
+];
+
+/// As `HEAD_SENT`, then `write` finds the shuttle away.
+const HEAD_UNLUCKY: &[Mark] = &[
+    CallWriteHeader,
+    FillHead,
+    RefAndHandOver,
+    SendResponse,
+    UsefulWork,
+    FormatResponse,
+    ResponseToClient,
+    CallWrite,
+    WriteSleeps,
+];
+
+/// The shuttle comes home to the fiber that sleeps in `write`, which sends the second part.
+const SECOND_WRITE_WOKEN: &[Mark] = &[
+    SendContinue,
+    TakeContinued,
+    WakeFiber,
+    FiberUnrefs,
+    FillBody,
+    RefAndHandOver,
+    SendResponse,
+    UsefulWork2,
+    SendBody,
+];
+
+/// `close` finds the shuttle away, and the fiber unpins.
+const CLOSE_STAGE_1: &[Mark] = &[
+    CallClose,
+    CloseSleeps,
+    BodyToClient,
+    SendContinue,
+    TakeContinued,
+    WakeFiber,
+    FiberUnrefs,
+    HandOver,
+    SendClose,
+];
+
+/// The shuttle is home, and unpinned, before `close` is called.
+const CLOSE_LUCKY: &[Mark] = &[
+    BodyToClient,
+    SendContinue,
+    TakeContinued,
+    TxUnrefs,
+    CallClose,
+    HandOver,
+    SendClose,
+];
+
+/// `close` finds the shuttle away, and the dispatcher unpins.
+const CLOSE_UNLUCKY: &[Mark] = &[
+    CallClose,
+    CloseSleeps,
+    BodyToClient,
+    SendContinue,
+    TakeContinued,
+    TxUnrefs,
+    WakeFiber,
+    HandOver,
+    SendClose,
+];
+
+/// The worker sees the flag in time: one write ends the response, pins come home with Closed.
+const CLOSE_IN_TIME: &[Mark] = &[
+    CallClose,
+    SetMustClose,
+    UsefulWork3,
+    ExitHandler,
+    ExitSleeps,
+    SeeMustClose,
+    BodyAndEndToClient,
+    SendClosed,
+    TakeClosed,
+    TxUnrefs,
+    WakeFiber,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];
+
+/// The shuttle was on its way home when the flag was set: the dispatcher closes.
+const CLOSE_TOO_LATE: &[Mark] = &[
+    BodyToClient,
+    SendContinue,
+    CallClose,
+    SetMustClose,
+    UsefulWork3,
+    ExitHandler,
+    ExitSleeps,
+    TakeContinued,
+    TxUnrefs,
+    TxSeesMustClose,
+    TxHandsOver,
+    TxSendsClose,
+];
+
+/// After the close request has left: the handler goes on and ends.
+const END: &[Mark] = &[
+    UsefulWork3,
+    ExitHandler,
+    ExitSleeps,
+    EndToClient,
+    SendClosed,
+    TakeClosed,
+    WakeFiber,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];
+
+/// As `END`, for a handler that has ended already.
+const FINISH: &[Mark] = &[
+    EndToClient,
+    SendClosed,
+    TakeClosed,
+    WakeFiber,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];
+
+/// The client leaves before the first write: the hail reaches TX, the write goes nowhere.
+const CANCEL: &[Mark] = &[
+    ClientLeaves,
+    MarkClientGone,
+    SendClientGone,
+    TakeClientGone,
+    CallWriteHeader,
+    IgnoreWrite,
+    UsefulWork,
+    ExitHandler,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];
+
+/// The client leaves while the worker owns the shuttle: it comes home as closed.
+const CANCEL_AWAY: &[Mark] = &[
+    CallWrite,
+    WriteSleeps,
+    ClientLeaves,
+    MarkClientGone,
+    SendClosed,
+    TakeClosed,
+    TxUnrefs,
+    WakeFiber,
+    IgnoreWrite,
+    UsefulWork2,
+    ExitHandler,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
+];

@@ -1,0 +1,100 @@
+//! Which bytes may stand where: tokens, field values, request targets.
+
+/// Set for the bytes of `tchar`, RFC 9110 section 5.6.2.
+const TOKEN: u8 = 1;
+/// Set for the bytes a request target may have: visible ASCII but `#`, see [`is_target`].
+const TARGET: u8 = 2;
+/// Set for what a field value may not have: controls other than a tab, RFC 9110 section 5.5.
+const NOT_VALUE: u8 = 4;
+/// Set for `unreserved`, `sub-delims` and `%`: what a host name may have, RFC 3986 section 3.2.2.
+const HOST: u8 = 8;
+
+const CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = class_of(byte as u8);
+        byte += 1;
+    }
+    table
+}
+
+const fn class_of(byte: u8) -> u8 {
+    let mut class = 0;
+    if byte.is_ascii_alphanumeric() || contains(b"!#$%&'*+-.^_`|~", byte) {
+        class |= TOKEN;
+    }
+    if byte.is_ascii_graphic() && byte != b'#' {
+        class |= TARGET;
+    }
+    if byte.is_ascii_control() && byte != b'\t' {
+        class |= NOT_VALUE;
+    }
+    if byte.is_ascii_alphanumeric() || contains(b"-._~!$&'()*+,;=%", byte) {
+        class |= HOST;
+    }
+    class
+}
+
+const fn contains(set: &[u8], byte: u8) -> bool {
+    let mut at = 0;
+    while at < set.len() {
+        if set[at] == byte {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+fn all(bytes: &[u8], class: u8) -> bool {
+    bytes.iter().all(|&byte| CLASS[byte as usize] & class != 0)
+}
+
+/// A method or a field name: at least one byte, all of them `tchar`.
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && all(bytes, TOKEN)
+}
+
+/// A field value that may be sent: no CR, LF, NUL or other control, tabs apart.
+pub(crate) fn is_value(bytes: &[u8]) -> bool {
+    // No early exit: a loop without branches is vectorised, and nearly every value is clean.
+    bytes
+        .iter()
+        .fold(0, |seen, &byte| seen | CLASS[byte as usize])
+        & NOT_VALUE
+        == 0
+}
+
+/// Bytes that a request target may have.
+///
+/// Wider than RFC 3986, because browsers send some visible characters bare (`|`, `^`, `{`, `"` in
+/// queries, by the URL standard's encode sets) and no reader disagrees about where they end. A
+/// `#` is refused: readers differ on whether what follows belongs to the path. So are bytes
+/// above 126: a client has to percent-encode them.
+pub(crate) fn is_target(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && all(bytes, TARGET)
+}
+
+/// Bytes that a registered name may have; percent signs are checked apart.
+pub(crate) fn is_host_name(bytes: &[u8]) -> bool {
+    all(bytes, HOST)
+}
+
+/// Without leading and trailing spaces and tabs (OWS, RFC 9110 section 5.6.3).
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = bytes.iter().position(|b| !blank(b)).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(|b| !blank(b))
+        .map_or(start, |last| last + 1);
+    &bytes[start..end]
+}
+
+/// The elements of a comma-separated list, trimmed; empty ones are given too.
+pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim)
+}
