@@ -10,6 +10,7 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod bench;
 mod ci;
 mod diagram;
 mod loom;
@@ -39,6 +40,8 @@ enum Task {
     Loom(loom::Options),
     /// Runs one member of the family of drawings and prints what happened, in its notation.
     Diagram(diagram::Options),
+    /// What a request costs, beside other servers.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Loom(options) => loom::run(&options),
         Task::Diagram(options) => diagram::run(&options),
+        Task::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

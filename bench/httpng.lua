@@ -1,0 +1,58 @@
+-- The benchmark's application on httpng.
+local httpng = require 'httpng'
+
+local function env(name)
+    return assert(os.getenv(name), name .. ' is not set')
+end
+
+local octets = { ['content-type'] = 'application/octet-stream' }
+local text = { ['content-type'] = 'text/plain' }
+local part = ('x'):rep(16 * 1024)
+local body_64k = ('x'):rep(64 * 1024)
+local body_1m = ('x'):rep(1024 * 1024)
+
+local routes = {
+    ['/hello'] = function()
+        return { status = 200, headers = text, body = 'Hello, World!\n' }
+    end,
+    ['/64k'] = function()
+        return { status = 200, headers = octets, body = body_64k }
+    end,
+    ['/1m'] = function()
+        return { status = 200, headers = octets, body = body_1m }
+    end,
+    ['/stream'] = function(_, io)
+        io:write_header(200, octets)
+        for _ = 1, 64 do
+            io:write(part)
+        end
+        io:close()
+    end,
+    ['/echo'] = function(req)
+        return { status = 200, headers = octets, body = req.body }
+    end,
+}
+
+httpng.cfg {
+    listen = {
+        { addr = '127.0.0.1', port = tonumber(env 'BENCH_PORT') },
+        {
+            addr = '127.0.0.1',
+            port = tonumber(env 'BENCH_TLS_PORT'),
+            tls = {
+                {
+                    certificate_file = env 'BENCH_CERTIFICATE',
+                    certificate_key_file = env 'BENCH_KEY',
+                },
+            },
+        },
+    },
+    threads = tonumber(env 'BENCH_THREADS'),
+    handler = function(req, io)
+        local route = routes[req.path]
+        if route then
+            return route(req, io)
+        end
+        return { status = 404, body = 'no such path\n' }
+    end,
+}
