@@ -1,1 +1,16 @@
 //! httpng: a Lua application server.
+//!
+//! This crate is the composition root: the only place that sees both shores. It reads the command
+//! line, makes worker threads and the links to them, runs the Lua thread's loop, and ends the
+//! whole in good order.
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod clock;
+pub mod demo;
+pub mod drawing;
+pub mod exit;
+pub mod limits;
+pub mod logging;
+pub mod signals;

@@ -1,3 +1,5 @@
 //! The program `httpng`.
 
+#![forbid(unsafe_code)]
+
 fn main() {}

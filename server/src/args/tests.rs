@@ -1,0 +1,104 @@
+//! The command line as data in, text out.
+
+use clap::Parser as _;
+
+use super::Args;
+
+/// Parses one command line and shows what was understood, or the first line of the complaint.
+fn check(line: &str, expected: &str) {
+    let words = std::iter::once("httpng").chain(line.split_whitespace());
+    let shown = match Args::try_parse_from(words).and_then(Args::validated) {
+        Ok(args) => show(&args),
+        Err(error) => {
+            format!(
+                "{}: {}",
+                error.exit_code(),
+                error.to_string().lines().next().unwrap()
+            )
+        }
+    };
+    assert_eq!(shown, expected, "httpng {line}");
+}
+
+fn show(args: &Args) -> String {
+    let mut words = vec![format!("{:?}", args.program)];
+    for listen in &args.listen {
+        let scheme = if listen.https { "https" } else { "http" };
+        words.push(format!("{scheme}{:?}", listen.resolve().unwrap()));
+    }
+    words.extend(args.threads.map(|n| format!("threads={n}")));
+    words.push(format!(
+        "{:?} {:?} {}",
+        args.drain_timeout, args.stuck_after, args.log_level
+    ));
+    words.extend(args.check.then(|| "check".to_owned()));
+    words.join(" ")
+}
+
+#[test]
+fn nothing_means_the_demo() {
+    check("", "[] 30s 2s INFO");
+}
+
+#[test]
+fn what_stands_behind_the_file_belongs_to_the_program() {
+    check(
+        "--threads 0 app.lua --threads 9 -x --help",
+        r#"["app.lua", "--threads", "9", "-x", "--help"] threads=0 30s 2s INFO"#,
+    );
+    check("-- --odd.lua", r#"["--odd.lua"] 30s 2s INFO"#);
+}
+
+#[test]
+fn addresses() {
+    check("--listen 80", "[] http[0.0.0.0:80, [::]:80] 30s 2s INFO");
+    check("--listen :0", "[] http[0.0.0.0:0, [::]:0] 30s 2s INFO");
+    check(
+        "--listen http://127.0.0.1:8080",
+        "[] http[127.0.0.1:8080] 30s 2s INFO",
+    );
+    check(
+        "--cert c --key k --listen https://[::1]:443 --listen 127.0.0.1:1",
+        "[] https[[::1]:443] http[127.0.0.1:1] 30s 2s INFO",
+    );
+}
+
+#[test]
+fn nonsense_is_a_usage_error() {
+    check("--bogus", "2: error: unexpected argument '--bogus' found");
+    check(
+        "--threads 257",
+        "2: error: invalid value '257' for '--threads <N>': 257 is not in 0..=256",
+    );
+    check(
+        "--listen ::1",
+        "2: error: invalid value '::1' for '--listen <ADDRESS>': expected PORT, HOST:PORT or \
+         [IPV6]:PORT, https:// may stand in front",
+    );
+    check(
+        "--listen localhost",
+        "2: error: invalid value 'localhost' for '--listen <ADDRESS>': a port from 0 to 65535 is \
+         expected at the end",
+    );
+    check(
+        "--listen https://:1",
+        "2: error: an https:// address in --listen needs --cert and --key",
+    );
+    check(
+        "--cert c --key k",
+        "2: error: --cert and --key are for https:// addresses of --listen",
+    );
+    check(
+        "--drain-timeout soon",
+        "2: error: invalid value 'soon' for '--drain-timeout <SECONDS>': a number of seconds is \
+         expected",
+    );
+}
+
+#[test]
+fn times_and_levels() {
+    check(
+        "--drain-timeout 0.25 --stuck-after 0 --log-level off --check a.lua",
+        r#"["a.lua"] 250ms 0ns OFF check"#,
+    );
+}

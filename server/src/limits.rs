@@ -1,0 +1,23 @@
+//! Bounds of the program itself, with their reasons.
+
+/// Worker threads: as many as `httpng.cfg` takes. More than cores never pays; each costs a link.
+pub const THREADS_MAX_COUNT: u16 = 256;
+
+/// Fibers that one turn of the Lua thread may run before it looks at signals, sockets and arriving
+/// shuttles again. Large enough that a full batch of a busy worker (128) passes in one turn.
+pub const FIBERS_PER_TURN_COUNT: usize = 256;
+
+/// How often the watchdog looks at the Lua thread, as a share of its patience: with 8 looks a
+/// report comes at most one eighth late.
+pub const WATCHDOG_LOOKS_COUNT: u32 = 8;
+
+/// The watchdog's shortest pause. A patience of a few milliseconds must not become a busy loop.
+pub const WATCHDOG_PAUSE_MIN_MS: u64 = 5;
+
+/// Time that the process may take beyond the drain timeout before it ends itself: the Lua thread
+/// may be in a loop that never yields, and then nobody else can end the program.
+pub const DRAIN_GRACE_MS: u64 = 1_000;
+
+/// Unfinished drawings that `--draw` keeps in memory. More than one link has berths by default, so
+/// that only requests that will never finish are written out early; a few MiB at most.
+pub const DRAWINGS_OPEN_MAX_COUNT: usize = 8_192;

@@ -1,0 +1,52 @@
+//! The sink behind the `log` facade: one line per message on standard error.
+//!
+//! ```text
+//! 2026-11-22T11:02:59.120Z INFO  server: listening on http://0.0.0.0:3300
+//! ```
+
+use std::io::Write as _;
+
+use log::LevelFilter;
+
+/// Installs the sink for the whole process. A second call changes nothing: one process, one log.
+pub fn install(level: LevelFilter) {
+    let installed = env_logger::Builder::new()
+        .filter_level(level)
+        .format(|out, record| {
+            let target = short_target(record.target());
+            let time = out.timestamp_millis();
+            writeln!(
+                out,
+                "{time} {:<5} {target}: {}",
+                record.level(),
+                one_line(record.args())
+            )
+        })
+        .try_init();
+    drop(installed);
+}
+
+/// The crate of a module path: readers look for the part of the program, not for the file.
+fn short_target(target: &str) -> &str {
+    target.split("::").next().unwrap_or(target)
+}
+
+/// A message keeps its line breaks (tracebacks are meant to be read) but each further line is
+/// indented, so that a line that starts with a time is always a new message: a handler that logs
+/// what a client sent must not let the client forge log lines.
+fn one_line(message: &std::fmt::Arguments<'_>) -> String {
+    let text = message.to_string();
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\n    "),
+            '\t' => shown.push('\t'),
+            other if other.is_control() => shown.extend(other.escape_default()),
+            other => shown.push(other),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

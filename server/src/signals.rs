@@ -1,0 +1,75 @@
+//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once.
+//!
+//! A thread of its own waits for them. The Lua thread may be in a loop that never yields, so
+//! neither the second signal nor the bound of the drain may depend on it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use shuttle_core::Doorbell;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator;
+
+use crate::exit::Exit;
+
+/// What the Lua thread sees of the signals.
+pub struct Signals {
+    first: Arc<AtomicI32>,
+}
+
+impl Signals {
+    /// Starts the thread. `wake` is rung when the first signal came; `hard_limit` later the
+    /// process ends by itself, whatever the Lua thread does.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed or the thread cannot be started.
+    pub fn watch(wake: Arc<dyn Doorbell>, hard_limit: Duration) -> io::Result<Self> {
+        let first = Arc::new(AtomicI32::new(0));
+        let mut signals = iterator::Signals::new([SIGINT, SIGTERM])?;
+        let seen = Arc::clone(&first);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    if seen.swap(signal, Ordering::SeqCst) != 0 {
+                        end_now(Exit::Signalled(signal), "a second signal: ending at once");
+                    }
+                    wake.ring();
+                    end_later(hard_limit);
+                }
+            })?;
+        Ok(Self { first })
+    }
+
+    /// The first signal that came, if one came. Any thread; does not block.
+    pub fn first(&self) -> Option<i32> {
+        match self.first.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}
+
+/// Ends the process after a while, unless it has ended by then.
+fn end_later(limit: Duration) {
+    let spawned = std::thread::Builder::new()
+        .name("last resort".to_owned())
+        .spawn(move || {
+            std::thread::sleep(limit);
+            end_now(
+                Exit::DrainCut,
+                "the drain timeout passed and a fiber does not yield: ending",
+            );
+        });
+    if let Err(error) = spawned {
+        log::error!("the drain timeout cannot be enforced from outside: {error}");
+    }
+}
+
+/// No destructors, no joining: somebody decided that now means now.
+fn end_now(exit: Exit, message: &str) {
+    log::warn!("{message}");
+    signal_hook::low_level::exit(i32::from(exit.code()));
+}
