@@ -1,1 +1,54 @@
-//! A network thread for HTTP servers: sockets, TLS, HTTP/1.1 and limits on one mio loop, with the application on another thread.
+//! A network thread for HTTP servers: sockets, TLS, HTTP/1.1 and limits on one mio loop, with the
+//! application on another thread, or on the same.
+//!
+//! A [`Worker`] owns sockets. It reads requests, packs each into a shuttle of its
+//! [link](shuttle_core::link) and sends it to the other shore, "TX"; what comes back it writes to
+//! the client. It knows nothing of who answers: a plain Rust thread does (see
+//! `examples/plain_rust.rs`), and so does a Lua runtime.
+//!
+//! # A trip
+//! The shuttle's cargo is an [`Exchange`](http_proto::Exchange); its
+//! [`Leg`](http_proto::Leg) says what each crossing means, and the table in
+//! [`http_proto::exchange`] has every legal step. The worker's part:
+//!
+//! * A request crosses when it is complete: head, body (bounded), trailers. While no berth is
+//!   free the connection waits its turn, unread; nothing is ever dropped for it.
+//! * Answers leave in the order of the requests, however they come back. Those that are ready
+//!   together leave in one vectored write, lent bytes straight from where they lie.
+//! * `Continue` goes back when the socket has taken the part, so a slow client slows its handler.
+//!
+//! # A client that leaves
+//! The worker watches for it always, also while nothing is to be read.
+//!
+//! * A reset, or an error when writing, means *gone*: every unanswered trip of the connection is
+//!   hailed at once, what comes back for it is sent home unread, and the connection is freed.
+//! * The end of the client's stream (FIN) looks the same for a client that has left and for one
+//!   that has only finished asking (`nc -N`). So the trips are hailed, which lets a handler
+//!   stop early, **and** what the application sends nevertheless is delivered for as long as
+//!   the socket takes it; the first write to a client that has really left ends in a reset. No
+//!   new request is read, and the connection is closed after the last answer.
+//!
+//! # Threads
+//! [`Worker::spawn`] gives it a thread; [`Worker::embed`] makes it part of a foreign loop. The
+//! API is the same, and so is everything a client sees.
+
+mod accept;
+mod clock;
+mod config;
+mod control;
+mod core;
+pub mod limits;
+mod listener;
+mod stats;
+mod timers;
+mod tls;
+mod transport;
+mod worker;
+
+pub use config::WorkerConfig;
+pub use control::Command;
+pub use limits::Limits;
+pub use listener::{Listener, SPREADS_BY_PORT, bind};
+pub use stats::{Snapshot, WorkerStats};
+pub use tls::{TlsConfig, TlsError, TlsOptions, TlsVersion};
+pub use worker::{Embedded, Worker, WorkerHandle};

@@ -1,0 +1,179 @@
+//! Every bound this crate keeps: what it is, what unit it has, and why it has that value.
+//!
+//! The constants are the defaults of [`Limits`] or fixed properties of the loop. What the parser
+//! bounds (head size, number of fields, body size) is passed on to `http-proto`, and is clamped to
+//! what that crate can do at most.
+
+use std::time::Duration;
+
+use http_proto::limits as proto;
+
+/// Connections open at once. Beyond it the worker stops accepting and the rest waits in the
+/// kernel's backlog, where it costs nothing; 65536 is what httpng's programs expect.
+pub const CONNECTIONS_COUNT: usize = 65_536;
+
+/// The largest number of connections that can be asked for: a connection's index shares one
+/// machine word with its generation.
+pub const CONNECTIONS_MAX_COUNT: usize = 1 << 20;
+
+/// Longest time from the first byte of a request (or from accepting) to the end of its head.
+/// An honest client sends a head in one packet; ten seconds let the slowest radio link retry.
+pub const HEADER_TIMEOUT_MS: u64 = 10_000;
+
+/// Longest time without progress while a request's body arrives.
+pub const BODY_TIMEOUT_MS: u64 = 30_000;
+
+/// How long a connection may stay open between requests. Longer than what common proxies keep
+/// (60 s), so that the other side is usually the one that closes and no request is lost.
+pub const IDLE_TIMEOUT_MS: u64 = 75_000;
+
+/// Longest time in which the client takes nothing of an answer that is waiting to be sent.
+pub const WRITE_TIMEOUT_MS: u64 = 30_000;
+
+/// How long the worker goes on reading, to throw away, after it has sent its last answer and
+/// closed its own direction: long enough for a round trip, so that the client can read an error
+/// before a reset destroys it.
+pub const LINGER_MS: u64 = 2_000;
+
+/// Bytes thrown away at most while lingering: what a client may have had in flight.
+pub const LINGER_BYTES: usize = 256 * 1024;
+
+/// Requests of one connection that may be waiting for their answers at once. Enough to cover a
+/// pipelining client's round trip, small enough that one connection cannot take all berths.
+pub const PIPELINE_DEPTH_COUNT: usize = 32;
+
+/// Copied response bytes (heads, framing, small bodies) that one connection may have waiting to
+/// be sent. Beyond it the following answers stay in their shuttles.
+pub const BUFFERED_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// Request body bytes of all connections of a worker that may be in memory at once, those that
+/// travel included. A request that would pass it is answered 503.
+pub const BUFFERED_BODIES_BYTES: usize = 256 * 1024 * 1024;
+
+/// Body of one request; httpng's default.
+pub const BODY_BYTES: u64 = 1024 * 1024;
+
+/// Connections accepted from one listener before the loop looks at other work.
+pub const ACCEPT_BATCH_COUNT: usize = 64;
+
+/// Events taken from the kernel in one turn, the size of the event buffer.
+pub const EVENTS_PER_TURN_COUNT: usize = 1024;
+
+/// Shuttles taken home in one turn before sockets are looked at again.
+pub const ARRIVALS_PER_TURN_COUNT: usize = 1024;
+
+/// Commands obeyed in one turn.
+pub const COMMANDS_PER_TURN_COUNT: usize = 16;
+
+/// Requests that one connection may have parsed in one go before others have their turn.
+pub const REQUESTS_PER_DRIVE_COUNT: usize = 64;
+
+/// Shuttles sent to the other shore before its bell is rung even though more input is waiting.
+/// Measured: ringing for each costs a wake-up per request, ringing only when nothing more is to
+/// be read costs nothing up to about this batch.
+pub const UNFLUSHED_COUNT: usize = 128;
+
+/// One read from a socket. A request with a small body fits whole; a large body takes few calls.
+pub const READ_BYTES: usize = 64 * 1024;
+
+/// Slices given to one `writev`. The kernel takes 1024; more than this many per call gains
+/// nothing measurable and would cost stack.
+pub const WRITE_SLICES_COUNT: usize = 64;
+
+/// Encrypted bytes that one TLS connection may have waiting for the socket, and the most that is
+/// encrypted ahead: two records beyond the usual socket buffer's refill.
+pub const TLS_BUFFERED_BYTES: usize = 64 * 1024;
+
+/// An answer's copied body up to this size joins the connection's output buffer and frees its
+/// shuttle at once; a larger one is written from the shuttle.
+pub const COPY_BYTES: usize = 4 * 1024;
+
+/// Buffers (of a connection's unread input, of a request's body) that keep at most this many
+/// bytes of capacity for their next use.
+pub const KEEP_BYTES: usize = 16 * 1024;
+
+/// Spare incoming requests kept for reuse.
+pub const SPARES_COUNT: usize = 256;
+
+/// Pause after the system refused another socket (out of descriptors or memory): trying again at
+/// once would only burn the processor.
+pub const ACCEPT_RETRY_MS: u64 = 100;
+
+/// Length of the kernel's queue of connections not yet accepted.
+pub const BACKLOG_COUNT: i32 = 4096;
+
+/// Width of one slot of the timer wheel. Timeouts here are seconds; being late by this much is
+/// not noticed by anybody.
+pub const TIMER_TICK_MS: u64 = 64;
+
+/// Slots of the timer wheel; times the tick it is the horizon (about one minute). A deadline
+/// beyond it is looked at once on the way.
+pub const TIMER_SLOTS_COUNT: usize = 1024;
+
+const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
+const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
+const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
+const _: () = assert!(READ_BYTES >= KEEP_BYTES);
+
+/// The bounds a user may choose. `Default` gives this module's constants.
+///
+/// They may be replaced while the worker runs ([`Command::Limits`](crate::Command::Limits)); a
+/// connection sees the new ones at its next event.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once, 1 to [`CONNECTIONS_MAX_COUNT`] (clamped).
+    pub connections_count: usize,
+    /// A request line, without its line end; beyond: 414.
+    pub request_line_bytes: usize,
+    /// A request head; beyond: 431.
+    pub head_bytes: usize,
+    /// Fields of a request; beyond: 431.
+    pub fields_count: usize,
+    /// Body of one request; beyond: 413.
+    pub body_bytes: u64,
+    /// Requests of one connection waiting for answers at once, at least 1.
+    pub pipeline_depth_count: usize,
+    /// Copied response bytes waiting on one connection.
+    pub buffered_output_bytes: usize,
+    /// Request body bytes in memory over all connections of the worker.
+    pub buffered_bodies_bytes: usize,
+    /// From the first byte of a request, or from accepting, to the end of the head.
+    pub header_timeout: Duration,
+    /// Without progress while a body arrives.
+    pub body_timeout: Duration,
+    /// Between requests.
+    pub idle_timeout: Duration,
+    /// While the client takes nothing of a waiting answer.
+    pub write_timeout: Duration,
+    /// Reading on after the last answer, see [`LINGER_MS`].
+    pub linger_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_count: CONNECTIONS_COUNT,
+            request_line_bytes: proto::REQUEST_LINE_MAX_BYTES,
+            head_bytes: proto::HEAD_MAX_BYTES,
+            fields_count: proto::FIELDS_MAX_COUNT,
+            body_bytes: BODY_BYTES,
+            pipeline_depth_count: PIPELINE_DEPTH_COUNT,
+            buffered_output_bytes: BUFFERED_OUTPUT_BYTES,
+            buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
+            header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),
+            body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
+            idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
+            write_timeout: Duration::from_millis(WRITE_TIMEOUT_MS),
+            linger_timeout: Duration::from_millis(LINGER_MS),
+        }
+    }
+}
+
+impl Limits {
+    /// The same limits with those out of range brought to the nearest possible value.
+    pub(crate) fn clamped(mut self) -> Self {
+        self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
+        self.pipeline_depth_count = self.pipeline_depth_count.max(1);
+        self
+    }
+}

@@ -1,0 +1,114 @@
+//! Listening sockets: made here with the right options, or brought by the user.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::limits::BACKLOG_COUNT;
+use crate::tls::TlsConfig;
+
+/// A bound, listening socket and how to speak on it.
+#[derive(Debug)]
+pub struct Listener {
+    /// Bound and listening. The worker makes it non-blocking and closes it.
+    pub socket: TcpListener,
+    /// `None`: clear text.
+    pub tls: Option<Arc<TlsConfig>>,
+}
+
+impl Listener {
+    /// A clear-text listener on `addr`, see [`bind`].
+    ///
+    /// # Errors
+    /// Those of [`bind`].
+    pub fn plain(addr: SocketAddr, reuse_port: bool) -> io::Result<Self> {
+        Ok(Self {
+            socket: bind(addr, reuse_port)?,
+            tls: None,
+        })
+    }
+
+    /// A TLS listener on `addr`, see [`bind`].
+    ///
+    /// # Errors
+    /// Those of [`bind`].
+    pub fn tls(addr: SocketAddr, reuse_port: bool, tls: Arc<TlsConfig>) -> io::Result<Self> {
+        Ok(Self {
+            socket: bind(addr, reuse_port)?,
+            tls: Some(tls),
+        })
+    }
+
+    /// A second handle on the same socket, for another worker where the system cannot share a
+    /// port between sockets.
+    ///
+    /// # Errors
+    /// The system's, when it has no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            tls: self.tls.clone(),
+        })
+    }
+}
+
+/// Whether [`bind`] can give several sockets the same port so that the kernel spreads
+/// connections over them. Elsewhere one socket is cloned for all workers.
+pub const SPREADS_BY_PORT: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Makes a listening socket: address reuse, IPv6 without IPv4 in it, no delay, non-blocking.
+///
+/// With `reuse_port` (see [`SPREADS_BY_PORT`]; ignored elsewhere) more sockets may be bound to
+/// the same address, by this function with the same argument. Port 0 lets the system choose.
+///
+/// # Errors
+/// The system's, with httpng's text for the step and the address in front of it, for example
+/// `bind error: 127.0.0.1:80: Permission denied (os error 13)`. The kind is kept.
+pub fn bind(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+    let step = |text: &'static str| move |e: io::Error| named(text, addr, &e);
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
+        .map_err(step("create socket failed"))?;
+    // Elsewhere (Windows) this option would mean that a port can be stolen.
+    if cfg!(unix) {
+        socket
+            .set_reuse_address(true)
+            .map_err(step("setsockopt SO_REUSEADDR failed"))?;
+    }
+    if addr.is_ipv6() {
+        socket
+            .set_only_v6(true)
+            .map_err(step("setsockopt IPV6_V6ONLY failed"))?;
+    }
+    if reuse_port {
+        set_reuse_port(&socket).map_err(step("setsockopt SO_REUSEPORT failed"))?;
+    }
+    // Accepted sockets inherit it on the systems we know, which saves a call for each.
+    socket
+        .set_tcp_nodelay(true)
+        .map_err(step("setsockopt TCP_NODELAY failed"))?;
+    socket
+        .set_nonblocking(true)
+        .map_err(step("setsockopt O_NONBLOCK failed"))?;
+    socket.bind(&addr.into()).map_err(step("bind error"))?;
+    socket.listen(BACKLOG_COUNT).map_err(step("listen error"))?;
+    Ok(socket.into())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+fn named(text: &str, addr: SocketAddr, e: &io::Error) -> io::Error {
+    io::Error::new(e.kind(), format!("{text}: {addr}: {e}"))
+}
+
+#[cfg(test)]
+mod tests;

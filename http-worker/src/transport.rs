@@ -1,0 +1,271 @@
+//! A connection's bytes, in clear or through TLS, behind the same few verbs.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use rustls::{ServerConfig, ServerConnection};
+
+use crate::limits::{READ_BYTES, TLS_BUFFERED_BYTES};
+use crate::stats::WorkerStats;
+
+/// Where all connections of a worker read into.
+pub(crate) struct ReadBuffers {
+    raw: Box<[u8]>,
+    /// What TLS made of it.
+    plain: Vec<u8>,
+}
+
+impl ReadBuffers {
+    pub(crate) fn new() -> Self {
+        Self {
+            raw: vec![0; READ_BYTES].into_boxed_slice(),
+            plain: Vec::new(),
+        }
+    }
+}
+
+/// What one read gave.
+pub(crate) struct Input<'a> {
+    /// In clear; may be empty although something came.
+    pub(crate) bytes: &'a [u8],
+    /// The socket had no more at that moment.
+    pub(crate) is_drained: bool,
+    /// The peer will send nothing any more.
+    pub(crate) is_over: bool,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wrote {
+    /// Bytes that need not be offered again.
+    pub(crate) taken: usize,
+    /// The socket is full: write again when it says that it is writable.
+    pub(crate) is_blocked: bool,
+}
+
+/// Why a transport is of no use any more.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The peer has reset the connection, or the system has.
+    Socket,
+    /// What the peer sent is not the TLS we speak. An alert may be waiting to be flushed.
+    Tls(rustls::Error),
+}
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Self::Socket
+    }
+}
+
+/// One connection's socket.
+pub(crate) struct Transport {
+    pub(crate) stream: TcpStream,
+    tls: Option<Box<ServerConnection>>,
+}
+
+impl Transport {
+    /// # Errors
+    /// A TLS configuration that cannot be used.
+    pub(crate) fn new(
+        stream: TcpStream,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Result<Self, rustls::Error> {
+        let tls = tls.map(ServerConnection::new).transpose()?;
+        let tls = tls.map(|mut tls| {
+            tls.set_buffer_limit(Some(TLS_BUFFERED_BYTES));
+            Box::new(tls)
+        });
+        Ok(Self { stream, tls })
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Whether bytes taken before still wait for the socket.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Reads once from the socket.
+    pub(crate) fn read<'a>(
+        &mut self,
+        buffers: &'a mut ReadBuffers,
+        stats: &WorkerStats,
+    ) -> Result<Input<'a>, Broken> {
+        stats.reads.one();
+        let count = match self.stream.read(&mut buffers.raw) {
+            Ok(count) => count,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Input {
+                    bytes: &[],
+                    is_drained: true,
+                    is_over: false,
+                });
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Input {
+                    bytes: &[],
+                    is_drained: false,
+                    is_over: false,
+                });
+            }
+            Err(e) => return Err(e.into()),
+        };
+        stats.bytes_in.add(count as u64);
+        let is_drained = count < buffers.raw.len();
+        let raw = &buffers.raw[..count];
+        let Some(tls) = &mut self.tls else {
+            return Ok(Input {
+                bytes: raw,
+                is_drained,
+                is_over: count == 0,
+            });
+        };
+        buffers.plain.clear();
+        let is_over = decrypt(tls, raw, &mut buffers.plain)? || count == 0;
+        Ok(Input {
+            bytes: &buffers.plain,
+            is_drained,
+            is_over,
+        })
+    }
+
+    /// Offers bytes to the socket, with one call if it takes them.
+    pub(crate) fn write(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        stats: &WorkerStats,
+    ) -> io::Result<Wrote> {
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        match &mut self.tls {
+            Some(tls) => write_tls(&mut self.stream, tls, slices, offered, stats),
+            None => write_plain(&mut self.stream, slices, offered, stats),
+        }
+    }
+
+    /// Writes out what was taken before.
+    pub(crate) fn flush(&mut self, stats: &WorkerStats) -> io::Result<Wrote> {
+        match &mut self.tls {
+            Some(tls) => write_tls(&mut self.stream, tls, &[], 0, stats),
+            None => Ok(Wrote::default()),
+        }
+    }
+
+    /// Says within TLS that nothing more will come, so that the peer can tell an end from a cut.
+    pub(crate) fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+    }
+}
+
+/// Gives `raw` to TLS and appends the plain bytes. True: the peer said goodbye.
+fn decrypt(
+    tls: &mut ServerConnection,
+    mut raw: &[u8],
+    plain: &mut Vec<u8>,
+) -> Result<bool, Broken> {
+    while !raw.is_empty() {
+        let before = raw.len();
+        tls.read_tls(&mut raw)?;
+        let state = tls.process_new_packets().map_err(Broken::Tls)?;
+        let ready = state.plaintext_bytes_to_read();
+        if ready > 0 {
+            let start = plain.len();
+            plain.resize(start + ready, 0);
+            tls.reader().read_exact(&mut plain[start..])?;
+        }
+        if state.peer_has_closed() {
+            return Ok(true);
+        }
+        if raw.len() == before {
+            // Nothing is taken any more; only after an end, which was reported above.
+            break;
+        }
+    }
+    Ok(false)
+}
+
+fn write_plain(
+    stream: &mut TcpStream,
+    slices: &[IoSlice<'_>],
+    offered: usize,
+    stats: &WorkerStats,
+) -> io::Result<Wrote> {
+    stats.writes.one();
+    let taken = match slices {
+        [one] => would_block(stream.write(one))?,
+        many => would_block(stream.write_vectored(many))?,
+    };
+    let taken = taken.unwrap_or(0);
+    stats.bytes_out.add(taken as u64);
+    Ok(Wrote {
+        taken,
+        is_blocked: taken < offered,
+    })
+}
+
+fn write_tls(
+    stream: &mut TcpStream,
+    tls: &mut ServerConnection,
+    slices: &[IoSlice<'_>],
+    offered: usize,
+    stats: &WorkerStats,
+) -> io::Result<Wrote> {
+    let mut taken = 0;
+    let mut slices = slices.iter();
+    let mut rest: &[u8] = &[];
+    loop {
+        // Encrypt up to the buffer's bound: copies, so what is taken is free again.
+        loop {
+            if rest.is_empty() {
+                match slices.next() {
+                    Some(next) => rest = next,
+                    None => break,
+                }
+            }
+            let count = tls.writer().write(rest)?;
+            if count == 0 && !rest.is_empty() {
+                break;
+            }
+            rest = &rest[count..];
+            taken += count;
+        }
+        while tls.wants_write() {
+            stats.writes.one();
+            match would_block(tls.write_tls(stream))? {
+                Some(count) => stats.bytes_out.add(count as u64),
+                None => {
+                    return Ok(Wrote {
+                        taken,
+                        is_blocked: true,
+                    });
+                }
+            }
+        }
+        if taken == offered || tls.is_handshaking() {
+            return Ok(Wrote {
+                taken,
+                is_blocked: false,
+            });
+        }
+    }
+}
+
+/// `None` instead of the error that is none.
+fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        // A signal: as if the socket was full; its readiness is asked for again.
+        Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
+        Err(e) => Err(e),
+    }
+}
