@@ -92,6 +92,7 @@ pub(super) const ORDERING_ALLOWED: &[&str] = &[
     "shuttle-core/src/ring.rs",
     "shuttle-core/src/bell.rs",
     "shuttle-core/src/hail.rs",
+    "shuttle-core/src/sync.rs",
     "server/src/signals.rs",
 ];
 
@@ -102,6 +103,9 @@ pub(super) const PURE_DIR: &str = "http-worker/proto/src/";
 pub(super) const UNITS: &[&str] = &[
     "_BYTES", "_COUNT", "_MS", "_US", "_NS", "_SECS", "_DAYS", "_PERCENT", "_RATIO", "_BITS",
 ];
+
+/// Files of Lua that are no modules: nobody requires them.
+pub(super) const LUA_NO_MODULES: &[&str] = &["prelude"];
 
 /// Longest function, from its signature to its closing brace.
 pub(super) const FUNCTION_LINES_COUNT: usize = 70;
