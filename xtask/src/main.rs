@@ -1,4 +1,4 @@
-//! The workspace's own tools: `cargo xtask ci | tidy | loom | diagram | bench`.
+//! The workspace's own tools: `cargo xtask ci | tidy | limits | loom | diagram | bench`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -36,6 +36,8 @@ enum Task {
     Ci(ci::Options),
     /// The rules of the house, checked on every file.
     Tidy,
+    /// Writes docs/limits.md anew from the limits in the code.
+    Limits,
     /// The loom models of shuttle-core, and the mutations that each must catch.
     Loom(loom::Options),
     /// Runs one member of the family of drawings and prints what happened, in its notation.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Ci(options) => ci::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Limits => tidy::write_limits_page(),
         Task::Loom(options) => loom::run(&options),
         Task::Diagram(options) => diagram::run(&options),
         Task::Bench(options) => bench::run(&options),

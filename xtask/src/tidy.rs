@@ -7,6 +7,7 @@
 mod arrows;
 mod bans;
 mod constants;
+mod limits_page;
 mod lua;
 mod safety;
 mod shape;
@@ -106,17 +107,28 @@ pub(crate) fn check() -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
+/// `cargo xtask limits`: writes the page of limits anew.
+pub(crate) fn write_limits_page() -> Result<(), String> {
+    let sources = read_sources(&workspace::files()?)?;
+    let path = root().join(limits_page::PAGE);
+    std::fs::write(&path, limits_page::render(&sources))
+        .map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn read_sources(files: &[String]) -> Result<Vec<Source>, String> {
+    source::read_all(files, read)
+}
+
 /// The files that are text. A file that is not UTF-8 is none of tidy's business.
 fn read_texts(files: &[String]) -> impl Iterator<Item = (String, String)> {
     files
         .iter()
         .filter(|path| !tables::NOT_OURS.contains(&path.as_str()))
-        .filter_map(|path| {
-            Some((
-                path.clone(),
-                std::fs::read_to_string(root().join(path)).ok()?,
-            ))
-        })
+        .filter_map(|path| Some((path.clone(), read(path)?)))
+}
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(root().join(path)).ok()
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(super) fn limits_have_unit_and_reason(source: &Source) -> Vec<Finding> {
     findings
 }
 
-fn doc_of(attributes: &[syn::Attribute]) -> String {
+/// The doc comment, its lines put together with spaces.
+pub(super) fn doc_of(attributes: &[syn::Attribute]) -> String {
     let mut doc = String::new();
     for attribute in attributes {
         let syn::Meta::NameValue(pair) = &attribute.meta else {
@@ -48,8 +49,10 @@ fn doc_of(attributes: &[syn::Attribute]) -> String {
         };
         if let (true, syn::Lit::Str(text)) = (pair.path.is_ident("doc"), &value.lit) {
             doc.push_str(text.value().trim());
+            doc.push(' ');
         }
     }
+    doc.truncate(doc.trim_end().len());
     doc
 }
 
