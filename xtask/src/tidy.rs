@@ -98,11 +98,12 @@ pub(crate) fn check() -> Result<Vec<Finding>, String> {
             findings.extend(lua::public_functions_are_annotated(&path, &text));
         }
     }
-    for source in source::read_all(&files, |path| {
-        std::fs::read_to_string(root().join(path)).ok()
-    })? {
-        findings.extend(SOURCE_RULES.iter().flat_map(|rule| rule(&source)));
+    let sources = read_sources(&files)?;
+    for source in &sources {
+        findings.extend(SOURCE_RULES.iter().flat_map(|rule| rule(source)));
     }
+    let page = read(limits_page::PAGE);
+    findings.extend(limits_page::page_is_up_to_date(&sources, page.as_deref()));
     findings.sort();
     Ok(findings)
 }
