@@ -21,6 +21,13 @@ pub use members::Member;
 pub trait Witness: Send {
     /// `mark` happens now to the request that the worker knows by this ticket.
     fn mark(&mut self, mark: Mark, worker_ticket: u64);
+
+    /// What `mark` announced can be seen by TX from now on: the worker tells it after each of its
+    /// arrows to TX. A record of two threads does not need it, but a gate that lets TX go on
+    /// because a shuttle is on its way does.
+    fn published(&mut self, mark: Mark, worker_ticket: u64) {
+        let _ = (mark, worker_ticket);
+    }
 }
 
 /// Who takes part, from left to right.
