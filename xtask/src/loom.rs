@@ -9,7 +9,7 @@
 //! shuttle-core. A mutation changes shuttle-core only: it is added by a wrapper around `rustc`
 //! that cargo applies to members of the workspace, so that loom itself is built once for all.
 
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 
 fn mutations() -> Result<(), String> {
     let path = root().join("shuttle-core/mutations.txt");
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mutations = parse(&text)?;
     let mut table = Vec::new();
     for mutation in &mutations {
@@ -163,7 +163,7 @@ fn try_mutation(mutation: &Mutation) -> Result<Verdict, String> {
     let executables = test_executables(&String::from_utf8_lossy(&output.stdout));
     let verdicts = executables
         .iter()
-        .map(|executable| run_filtered(executable, &mutation.filter))
+        .map(|executable| run_filtered(executable, mutation))
         .collect::<Result<Vec<Verdict>, String>>()?;
     Ok(sum_up(verdicts))
 }
@@ -196,53 +196,48 @@ fn test_executables(messages: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-fn run_filtered(executable: &Path, filter: &str) -> Result<Verdict, String> {
+/// Runs the matching tests of one program; what they print is kept beside the wrapper.
+fn run_filtered(executable: &Path, mutation: &Mutation) -> Result<Verdict, String> {
+    let path = target_dir().join(format!("loom/mutations/{}.log", mutation.name));
+    let log = fs::File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let complaints = log.try_clone().map_err(|e| e.to_string())?;
     let mut child = Command::new(executable)
-        .arg(filter)
+        .arg(&mutation.filter)
         .current_dir(root().join("shuttle-core"))
         .env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS_MAX_COUNT)
         .env("RUST_BACKTRACE", "0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stdout(log)
+        .stderr(complaints)
         .spawn()
         .map_err(|e| format!("cannot run {}: {e}", executable.display()))?;
-    let mut stdout = child.stdout.take().expect("stdout is piped");
-    let reader = thread::spawn(move || {
-        let mut text = Vec::new();
-        // A test that dies leaves a torn output: what came is judged.
-        let _ = stdout.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
-    });
     let deadline = Instant::now() + MUTATION_MAX;
-    let mut in_time = true;
     while child.try_wait().map_err(|e| e.to_string())?.is_none() {
         if Instant::now() > deadline {
-            in_time = false;
             child.kill().map_err(|e| e.to_string())?;
             child.wait().map_err(|e| e.to_string())?;
-            break;
+            return Ok(Verdict::TooLong);
         }
         thread::sleep(LOOK_EVERY);
     }
-    let text = reader
-        .join()
-        .map_err(|_| "the reader of a test panicked".to_owned())?;
-    Ok(if in_time {
-        judge(&text)
-    } else {
-        Verdict::TooLong
-    })
+    let text = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(judge(&String::from_utf8_lossy(&text), &mutation.filter))
 }
 
-/// Reads the last lines of the standard test harness.
-fn judge(output: &str) -> Verdict {
+/// Reads what the standard test harness, and a panicking test, print.
+fn judge(output: &str, filter: &str) -> Verdict {
     let Some(result) = output
         .lines()
         .find_map(|line| line.strip_prefix("test result: "))
     else {
-        // A double panic inside a model aborts the program: no result line, but a test had begun.
-        let began = output.lines().any(|line| line.starts_with("test "));
-        return if began {
+        // A panic while another one unwinds ends the whole program: no result, but its last words.
+        let is_last_word = |line: &str| {
+            let thread = line
+                .strip_prefix("thread '")
+                .and_then(|rest| rest.split_once('\''));
+            thread.is_some_and(|(name, rest)| name.contains(filter) && rest.contains("panicked at"))
+        };
+        let panicked = output.lines().any(is_last_word);
+        return if panicked {
             Verdict::Caught(1)
         } else {
             Verdict::Died
@@ -322,13 +317,13 @@ fn wrapper(target: &Path, name: &str) -> Result<PathBuf, String> {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = target.join("mutations");
-    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let path = folder.join(name);
     let script = format!("#!/bin/sh\nexec \"$@\" --cfg 'mutate=\"{name}\"'\n");
-    let unchanged = std::fs::read_to_string(&path).is_ok_and(|old| old == script);
+    let unchanged = fs::read_to_string(&path).is_ok_and(|old| old == script);
     if !unchanged {
-        let write = std::fs::write(&path, script)
-            .and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)));
+        let write = fs::write(&path, script)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
         write.map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(path)

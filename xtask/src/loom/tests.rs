@@ -37,14 +37,14 @@ fn failing_passing_and_missing_tests_are_told_apart() {
     let failed = format!("running 2 tests\n\ntest result: FAILED. 1 passed; 1 failed; {tail}");
     let passed = format!("test result: ok. 3 passed; 0 failed; {tail}");
     let none = format!("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; {tail}");
-    assert_eq!(judge(&failed), Verdict::Caught(1));
-    assert_eq!(judge(&passed), Verdict::Survived(3));
-    assert_eq!(judge(&none), Verdict::NoTest);
-    assert_eq!(
-        judge("running 1 test\ntest loom_trip::close ... "),
-        Verdict::Caught(1)
-    );
-    assert_eq!(judge(""), Verdict::Died);
+    assert_eq!(judge(&failed, "loom_trip"), Verdict::Caught(1));
+    assert_eq!(judge(&passed, "loom_trip"), Verdict::Survived(3));
+    assert_eq!(judge(&none, "loom_trip"), Verdict::NoTest);
+    let last_words = "thread 'tests::loom_trip::close' (7) panicked at src/ring.rs:1:1:\n";
+    let aborted = format!("running 1 test\n\n{last_words}thread caused non-unwinding panic.\n");
+    assert_eq!(judge(&aborted, "loom_trip"), Verdict::Caught(1));
+    assert_eq!(judge(&aborted, "loom_pins"), Verdict::Died);
+    assert_eq!(judge("running 1 test\n", "loom_trip"), Verdict::Died);
 }
 
 #[test]
