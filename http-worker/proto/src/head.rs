@@ -47,6 +47,12 @@ impl Span {
         let start = self.start as usize;
         &buffer[start..start + self.len as usize]
     }
+
+    /// The offsets that this span names.
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
 }
 
 /// The protocol version a message was sent with.
@@ -143,6 +149,13 @@ impl Fields {
                 && known.of(&self.bytes).eq_ignore_ascii_case(name);
             same.then(|| value.of(&self.bytes))
         })
+    }
+
+    /// Takes the last field back.
+    pub(crate) fn pop(&mut self) {
+        if let Some((name, _)) = self.spans.pop() {
+            self.bytes.truncate(name.start as usize);
+        }
     }
 
     /// Gives memory back beyond about this many bytes.

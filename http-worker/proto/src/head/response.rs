@@ -1,6 +1,6 @@
 //! The head of a response, as the application says it and before an engine frames it.
 
-use super::token::{is_token, is_value, list, trim};
+use super::token::{decimal, is_token, is_value, list, trim};
 use super::{Fields, Span};
 use crate::limits::{RESPONSE_FIELDS_MAX_COUNT, RESPONSE_HEAD_MAX_BYTES};
 
@@ -141,7 +141,8 @@ impl ResponseHead {
         }
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         if is(b"content-length") {
-            let length = decimal(value).ok_or(FieldError::ContentLength)?;
+            let length = decimal(value).filter(|&length| length < u64::MAX);
+            let length = length.ok_or(FieldError::ContentLength)?;
             if self.content_length.is_some_and(|before| before != length) {
                 return Err(FieldError::ContentLength);
             }
@@ -228,15 +229,4 @@ impl ResponseHead {
     pub(crate) fn shrink_to(&mut self, keep_bytes_max: usize) {
         self.lines.shrink_to(keep_bytes_max);
     }
-}
-
-/// Decimal digits and nothing else, up to `u64::MAX`.
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |value, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    })
 }

@@ -53,6 +53,11 @@ fn all(bytes: &[u8], class: u8) -> bool {
     bytes.iter().all(|&byte| CLASS[byte as usize] & class != 0)
 }
 
+/// One byte of a token.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    CLASS[byte as usize] & TOKEN != 0
+}
+
 /// A method or a field name: at least one byte, all of them `tchar`.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && all(bytes, TOKEN)
@@ -81,6 +86,18 @@ pub(crate) fn is_target(bytes: &[u8]) -> bool {
 /// Bytes that a registered name may have; percent signs are checked apart.
 pub(crate) fn is_host_name(bytes: &[u8]) -> bool {
     all(bytes, HOST)
+}
+
+/// Decimal digits and nothing else. `None` for what is no number; a number that does not fit
+/// is `u64::MAX`, which is beyond every limit.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, &digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        Some(value.saturating_mul(10).saturating_add(digit))
+    })
 }
 
 /// Without leading and trailing spaces and tabs (OWS, RFC 9110 section 5.6.3).
