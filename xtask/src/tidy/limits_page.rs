@@ -15,8 +15,8 @@ pub(crate) const PAGE: &str = "docs/limits.md";
 const HEAD: &str = "\
 # Limits
 
-Every bound in the code, with its unit (the end of its name) and its reason. Made from the `limits.rs` files by `cargo xtask limits`;
-`cargo xtask tidy` says when it is out of date.
+Every bound in the code, with its unit (the end of its name) and its reason. Made from the
+`limits.rs` files by `cargo xtask limits`; `cargo xtask tidy` says when it is out of date.
 ";
 
 /// The page is what the code says.
