@@ -1,19 +1,35 @@
 //! The loop: one bounded turn at a time.
+//!
+//! A turn takes home what the other shore sent and writes it out, goes on with connections that
+//! were left in the middle, waits, and serves what the kernel reports. Nothing in it calls back
+//! into something that is being changed: what leads to more work is put in a list and done next.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam::channel::Receiver;
+use crossbeam::channel::{Receiver, TryRecvError};
 use http_proto::Exchange;
-use mio::{Events, Poll};
-use shuttle_core::{Sleep, WorkerShore};
+use mio::event::Event;
+use mio::{Events, Poll, Registry};
+use shuttle_core::{Shuttle, Sleep, WorkerShore};
+use slab::Slab;
 
-use crate::accept::{Doors, WAKE};
+use crate::accept::{Accepted, Doors, WAKE};
 use crate::clock::Clock;
+use crate::config::WorkerConfig;
+use crate::conn::{Conn, Fate};
+use crate::context::Cx;
 use crate::control::Command;
-use crate::limits::{COMMANDS_PER_TURN_COUNT, EVENTS_PER_TURN_COUNT};
+use crate::limits::{
+    ARRIVALS_PER_TURN_COUNT, COMMANDS_PER_TURN_COUNT, EVENTS_PER_TURN_COUNT, UNFLUSHED_COUNT,
+};
 use crate::stats::WorkerStats;
+use crate::token::ConnToken;
+
+mod ending;
+
+use ending::Stage;
 
 /// When the other shore is told of what was sent to it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,48 +40,94 @@ pub(crate) enum Flush {
     EachTurn,
 }
 
+/// The parts a [`Core`] is made of.
+pub(crate) struct Parts {
+    pub(crate) config: WorkerConfig,
+    pub(crate) poll: Poll,
+    /// Another handle of it.
+    pub(crate) registry: Registry,
+    pub(crate) doors: Doors,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) shore: WorkerShore<Exchange>,
+    pub(crate) clock: Clock,
+}
+
 /// A running worker.
 pub(crate) struct Core {
     poll: Poll,
     events: Events,
     doors: Doors,
     commands: Receiver<Command>,
-    stats: Arc<WorkerStats>,
-    shore: WorkerShore<Exchange>,
+    conns: Slab<Conn>,
+    /// Connections accepted so far, for their tokens.
+    accepted: usize,
+    cx: Cx,
     clock: Clock,
-    is_stopping: bool,
+    stage: Stage,
+    /// The bell rang: there may be commands.
+    was_woken: bool,
+    /// The last look at the kernel, without waiting, found nothing.
+    found_nothing: bool,
+    /// Connections whose shuttles came home in this turn.
+    answered: Vec<ConnToken>,
+    /// More shuttles may have come home than were taken.
+    has_more_arrivals: bool,
+    /// The last look found no shuttle that had come home.
+    is_all_taken: bool,
 }
 
 impl Core {
-    pub(crate) fn new(
-        poll: Poll,
-        doors: Doors,
-        commands: Receiver<Command>,
-        stats: Arc<WorkerStats>,
-        shore: WorkerShore<Exchange>,
-        clock: Clock,
-    ) -> Self {
-        let events = Events::with_capacity(EVENTS_PER_TURN_COUNT);
-        Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            config,
             poll,
-            events,
+            registry,
             doors,
             commands,
             stats,
             shore,
             clock,
-            is_stopping: false,
+        } = parts;
+        let WorkerConfig {
+            limits,
+            server_name,
+            witness,
+            ..
+        } = config;
+        let now = clock.now();
+        let cx = Cx::new(
+            shore,
+            registry,
+            stats,
+            limits,
+            server_name.as_deref(),
+            witness,
+            now,
+        );
+        Self {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_TURN_COUNT),
+            doors,
+            commands,
+            conns: Slab::new(),
+            accepted: 0,
+            cx,
+            clock,
+            stage: Stage::Serving,
+            was_woken: false,
+            found_nothing: false,
+            answered: Vec::new(),
+            has_more_arrivals: false,
+            is_all_taken: false,
         }
     }
 
     pub(crate) fn stats(&self) -> Arc<WorkerStats> {
-        Arc::clone(&self.stats)
+        Arc::clone(&self.cx.stats)
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
-        self.is_stopping && (self.shore.travelling() == 0 || self.shore.tx_has_left())
-    }
-
+    /// Turns until it was commanded to end.
     pub(crate) fn run(mut self) -> io::Result<()> {
         while !self.is_finished() {
             self.turn(None, Flush::Lazily)?;
@@ -73,21 +135,266 @@ impl Core {
         Ok(())
     }
 
-    pub(crate) fn turn(&mut self, timeout: Option<Duration>, _flush: Flush) -> io::Result<usize> {
-        let timeout = match self.shore.prepare_sleep() {
-            Sleep::MaySleep => timeout,
-            Sleep::WorkArrived => Some(Duration::ZERO),
-        };
-        self.poll.poll(&mut self.events, timeout)?;
-        self.shore.woke();
-        let mut handled = 0;
-        for event in &self.events {
-            handled += usize::from(self.doors.on_event(event.token()) || event.token() == WAKE);
+    /// One bounded step. Says how much was handled.
+    pub(crate) fn turn(&mut self, timeout: Option<Duration>, flush: Flush) -> io::Result<usize> {
+        if self.is_finished() {
+            return Ok(0);
         }
-        let _ = self.doors.accept(self.clock.now(), usize::MAX, drop);
-        for command in self.commands.try_iter().take(COMMANDS_PER_TURN_COUNT) {
-            self.is_stopping |= matches!(command, Command::Stop | Command::Drain { .. });
+        self.cx.stats.turns.one();
+        self.see_time();
+        let mut handled = self.take_home() + self.go_on();
+        let pause = self.pause(timeout, flush);
+        let polled = self.poll.poll(&mut self.events, pause);
+        self.cx.shore.woke();
+        match polled {
+            Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+            _ => {}
         }
+        self.see_time();
+        let seen = self.serve_events();
+        self.found_nothing = seen == 0 && pause == Some(Duration::ZERO);
+        handled += seen + self.accept() + self.obey();
+        self.serve_timers();
+        self.advance_ending();
+        if flush == Flush::EachTurn {
+            self.cx.shore.flush();
+        }
+        self.count();
         Ok(handled)
     }
+
+    fn see_time(&mut self) {
+        self.cx.now = self.clock.now();
+        let seconds = self.clock.unix_seconds(self.cx.now);
+        self.cx.encoder.set_time(seconds);
+    }
+
+    fn count(&self) {
+        self.cx.stats.open.set(self.conns.len() as u64);
+        self.cx
+            .stats
+            .travelling
+            .set(u64::from(self.cx.shore.travelling()));
+    }
+
+    /// Takes shuttles home, then serves each connection that got some, once: answers that came
+    /// together leave together.
+    fn take_home(&mut self) -> usize {
+        let mut count = 0;
+        while count < ARRIVALS_PER_TURN_COUNT {
+            let Some(shuttle) = self.cx.shore.recv() else {
+                break;
+            };
+            count += 1;
+            self.deliver(shuttle);
+        }
+        self.has_more_arrivals = count == ARRIVALS_PER_TURN_COUNT;
+        self.is_all_taken = count == 0;
+        let mut answered = std::mem::take(&mut self.answered);
+        for token in answered.drain(..) {
+            self.serve(token, Conn::drive);
+        }
+        self.answered = answered;
+        self.serve_waiting();
+        count
+    }
+
+    fn deliver(&mut self, shuttle: Shuttle<shuttle_core::Worker, Exchange>) {
+        let owner = self.cx.owner(shuttle.berth());
+        let conn = owner.and_then(|token| find(&mut self.conns, token));
+        let orphan = match conn {
+            None => Some(shuttle),
+            Some(conn) => match conn.take_home(shuttle) {
+                Err(shuttle) => Some(shuttle),
+                Ok(()) => {
+                    if conn.list() {
+                        self.answered.push(conn.token());
+                    }
+                    None
+                }
+            },
+        };
+        if let Some(shuttle) = orphan {
+            self.cx.orphan(shuttle);
+        }
+    }
+
+    /// Lets those that wait for a berth have one, in their order.
+    fn serve_waiting(&mut self) {
+        while self.cx.shore.travelling() < self.cx.shore.berths() {
+            let Some(token) = self.cx.waiting.pop_front() else {
+                break;
+            };
+            self.serve(token, Conn::on_turn);
+        }
+    }
+
+    /// Goes on with connections that have more to do, each once.
+    fn go_on(&mut self) -> usize {
+        let count = self.cx.again.len().min(EVENTS_PER_TURN_COUNT);
+        for _ in 0..count {
+            let Some(token) = self.cx.again.pop_front() else {
+                break;
+            };
+            self.serve(token, Conn::drive);
+        }
+        count
+    }
+
+    /// How long to wait for events. Before a wait the other shore is told of what it got; before
+    /// another look without waiting that can be put off.
+    fn pause(&mut self, timeout: Option<Duration>, flush: Flush) -> Option<Duration> {
+        let unflushed = self.cx.shore.unflushed();
+        let is_put_off = flush == Flush::Lazily
+            && (1..UNFLUSHED_COUNT).contains(&unflushed)
+            && !self.found_nothing;
+        if self.has_work() || is_put_off || timeout == Some(Duration::ZERO) {
+            if !is_put_off {
+                self.cx.shore.flush();
+            }
+            return Some(Duration::ZERO);
+        }
+        match self.cx.shore.prepare_sleep() {
+            Sleep::WorkArrived => Some(Duration::ZERO),
+            Sleep::MaySleep => match (timeout, self.next_deadline()) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+        }
+    }
+
+    /// Something is to be done for which no event will come.
+    fn has_work(&self) -> bool {
+        let has_room = self.conns.len() < self.cx.limits.connections_count;
+        self.has_more_arrivals
+            || !self.cx.again.is_empty()
+            || self.was_woken
+            || (has_room && self.doors.is_ready())
+            || self.is_finished()
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let deadlines = [
+            self.cx.wheel.next_due(),
+            self.doors.retry_at(),
+            self.stage.deadline(),
+        ];
+        let first: Option<Instant> = deadlines.into_iter().flatten().min();
+        first.map(|at| at.saturating_duration_since(self.cx.now))
+    }
+
+    fn serve_events(&mut self) -> usize {
+        let mut count = 0;
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            count += 1;
+            if event.token() == WAKE {
+                self.was_woken = true;
+            } else if !self.doors.on_event(event.token()) {
+                self.serve_event(event);
+            }
+        }
+        self.events = events;
+        count
+    }
+
+    fn serve_event(&mut self, event: &Event) {
+        self.serve(event.token().into(), |conn, cx| conn.on_event(event, cx));
+    }
+
+    /// Serves a connection, if it is still there, and lets it go if that was its end.
+    fn serve(&mut self, token: ConnToken, serve: impl FnOnce(&mut Conn, &mut Cx) -> Fate) {
+        let Some(conn) = find(&mut self.conns, token) else {
+            return;
+        };
+        if serve(conn, &mut self.cx) == Fate::Over {
+            self.conns.remove(token.index()).farewell(&mut self.cx);
+        }
+    }
+
+    fn accept(&mut self) -> usize {
+        let room = self
+            .cx
+            .limits
+            .connections_count
+            .saturating_sub(self.conns.len());
+        if room == 0 || !(self.doors.is_ready() || self.doors.retry_at().is_some()) {
+            return 0;
+        }
+        let before = self.accepted;
+        let mut doors = std::mem::take(&mut self.doors);
+        let refused = doors.accept(self.cx.now, room, |accepted| self.admit(accepted));
+        self.doors = doors;
+        self.cx.stats.accept_errors.add(refused);
+        self.accepted - before
+    }
+
+    fn admit(&mut self, accepted: Accepted) {
+        self.accepted += 1;
+        self.cx.stats.accepted.one();
+        let place = self.conns.vacant_entry();
+        let token = ConnToken::new(place.key(), self.accepted);
+        let mut conn = match Conn::new(accepted, token, &self.cx) {
+            Ok(conn) => conn,
+            Err(e) => return log::error!("TLS cannot be begun: {e}"),
+        };
+        match conn.register(&mut self.cx) {
+            Ok(()) => drop(place.insert(conn)),
+            Err(e) => log::warn!("a connection cannot be watched and is closed: {e}"),
+        }
+    }
+
+    fn serve_timers(&mut self) {
+        while let Some(index) = self.cx.wheel.pop_due(self.cx.now) {
+            let Some(conn) = self.conns.get(index as usize) else {
+                continue;
+            };
+            self.serve(conn.token(), Conn::on_timer);
+        }
+    }
+
+    fn obey(&mut self) -> usize {
+        if !std::mem::take(&mut self.was_woken) {
+            return 0;
+        }
+        for count in 0..COMMANDS_PER_TURN_COUNT {
+            match self.commands.try_recv() {
+                Ok(command) => self.execute(command),
+                Err(TryRecvError::Empty) => return count,
+                Err(TryRecvError::Disconnected) => {
+                    // Nobody can command it any more; when nobody can answer either, it ends.
+                    if self.cx.shore.tx_has_left() {
+                        self.stop();
+                    }
+                    return count;
+                }
+            }
+        }
+        self.was_woken = true;
+        COMMANDS_PER_TURN_COUNT
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Limits(limits) => self.cx.limits = limits.clamped(),
+            Command::Listen(listener) => self.listen(listener),
+            Command::Drain { deadline_ms } => self.drain(deadline_ms),
+            Command::Stop => self.stop(),
+        }
+    }
+
+    fn listen(&mut self, listener: crate::Listener) {
+        if self.stage != Stage::Serving {
+            return;
+        }
+        if let Err(e) = self.doors.add(&self.cx.registry, listener) {
+            log::error!("a listener cannot be watched: {e}");
+        }
+    }
+}
+
+fn find(conns: &mut Slab<Conn>, token: ConnToken) -> Option<&mut Conn> {
+    conns
+        .get_mut(token.index())
+        .filter(|conn| conn.token() == token)
 }

@@ -35,6 +35,8 @@
 mod accept;
 mod clock;
 mod config;
+mod conn;
+mod context;
 mod control;
 mod core;
 pub mod limits;
@@ -42,6 +44,7 @@ mod listener;
 mod stats;
 mod timers;
 mod tls;
+mod token;
 mod transport;
 mod worker;
 

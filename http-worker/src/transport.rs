@@ -9,7 +9,8 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::limits::{READ_BYTES, TLS_BUFFERED_BYTES};
 use crate::stats::WorkerStats;
 
-/// Where all connections of a worker read into.
+/// Where all connections of a worker read into. The default has no room.
+#[derive(Default)]
 pub(crate) struct ReadBuffers {
     raw: Box<[u8]>,
     /// What TLS made of it.
@@ -25,7 +26,17 @@ impl ReadBuffers {
     }
 }
 
-/// What one read gave.
+/// What one read of the socket gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Raw {
+    pub(crate) count: usize,
+    /// The socket had no more at that moment.
+    pub(crate) is_drained: bool,
+    /// The peer will send nothing any more.
+    pub(crate) is_over: bool,
+}
+
+/// What one read gave, in clear.
 pub(crate) struct Input<'a> {
     /// In clear; may be empty although something came.
     pub(crate) bytes: &'a [u8],
@@ -99,61 +110,75 @@ impl Transport {
         buffers: &'a mut ReadBuffers,
         stats: &WorkerStats,
     ) -> Result<Input<'a>, Broken> {
-        stats.reads.one();
-        let count = match self.stream.read(&mut buffers.raw) {
-            Ok(count) => count,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Input {
-                    bytes: &[],
-                    is_drained: true,
-                    is_over: false,
-                });
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
-                return Ok(Input {
-                    bytes: &[],
-                    is_drained: false,
-                    is_over: false,
-                });
-            }
-            Err(e) => return Err(e.into()),
-        };
-        stats.bytes_in.add(count as u64);
-        let is_drained = count < buffers.raw.len();
+        let Raw {
+            count,
+            is_drained,
+            is_over,
+        } = self.read_raw(buffers, stats)?;
         let raw = &buffers.raw[..count];
         let Some(tls) = &mut self.tls else {
             return Ok(Input {
                 bytes: raw,
                 is_drained,
-                is_over: count == 0,
+                is_over,
             });
         };
         buffers.plain.clear();
-        let is_over = decrypt(tls, raw, &mut buffers.plain)? || count == 0;
+        let has_goodbye = decrypt(tls, raw, &mut buffers.plain)?;
         Ok(Input {
             bytes: &buffers.plain,
             is_drained,
-            is_over,
+            is_over: is_over || has_goodbye,
         })
+    }
+
+    /// Reads once from the socket and leaves the bytes as they came.
+    pub(crate) fn read_raw(
+        &mut self,
+        buffers: &mut ReadBuffers,
+        stats: &WorkerStats,
+    ) -> io::Result<Raw> {
+        stats.reads.one();
+        match self.stream.read(&mut buffers.raw) {
+            Ok(count) => {
+                stats.bytes_in.add(count as u64);
+                let is_drained = count < buffers.raw.len();
+                Ok(Raw {
+                    count,
+                    is_drained,
+                    is_over: count == 0,
+                })
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Raw {
+                count: 0,
+                is_drained: true,
+                is_over: false,
+            }),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Raw {
+                count: 0,
+                is_drained: false,
+                is_over: false,
+            }),
+            Err(e) => Err(e),
+        }
     }
 
     /// Offers bytes to the socket, with one call if it takes them.
     pub(crate) fn write(
         &mut self,
-        slices: &[IoSlice<'_>],
+        slices: &mut [IoSlice<'_>],
         stats: &WorkerStats,
     ) -> io::Result<Wrote> {
-        let offered = slices.iter().map(|slice| slice.len()).sum();
         match &mut self.tls {
-            Some(tls) => write_tls(&mut self.stream, tls, slices, offered, stats),
-            None => write_plain(&mut self.stream, slices, offered, stats),
+            Some(tls) => write_tls(&mut self.stream, tls, slices, stats),
+            None => write_plain(&mut self.stream, slices, stats),
         }
     }
 
     /// Writes out what was taken before.
     pub(crate) fn flush(&mut self, stats: &WorkerStats) -> io::Result<Wrote> {
         match &mut self.tls {
-            Some(tls) => write_tls(&mut self.stream, tls, &[], 0, stats),
+            Some(tls) => write_tls(&mut self.stream, tls, &mut [], stats),
             None => Ok(Wrote::default()),
         }
     }
@@ -196,10 +221,10 @@ fn decrypt(
 fn write_plain(
     stream: &mut TcpStream,
     slices: &[IoSlice<'_>],
-    offered: usize,
     stats: &WorkerStats,
 ) -> io::Result<Wrote> {
     stats.writes.one();
+    let offered: usize = slices.iter().map(|slice| slice.len()).sum();
     let taken = match slices {
         [one] => would_block(stream.write(one))?,
         many => would_block(stream.write_vectored(many))?,
@@ -212,36 +237,26 @@ fn write_plain(
     })
 }
 
+/// Encrypts what the buffer's bound allows, sends it, and goes on until all is taken or the
+/// socket is full. Encrypting copies, so what is taken is free again.
 fn write_tls(
     stream: &mut TcpStream,
     tls: &mut ServerConnection,
-    slices: &[IoSlice<'_>],
-    offered: usize,
+    mut slices: &mut [IoSlice<'_>],
     stats: &WorkerStats,
 ) -> io::Result<Wrote> {
     let mut taken = 0;
-    let mut slices = slices.iter();
-    let mut rest: &[u8] = &[];
     loop {
-        // Encrypt up to the buffer's bound: copies, so what is taken is free again.
-        loop {
-            if rest.is_empty() {
-                match slices.next() {
-                    Some(next) => rest = next,
-                    None => break,
-                }
-            }
-            let count = tls.writer().write(rest)?;
-            if count == 0 && !rest.is_empty() {
-                break;
-            }
-            rest = &rest[count..];
-            taken += count;
-        }
+        let count = match slices.is_empty() {
+            true => 0,
+            false => tls.writer().write_vectored(slices)?,
+        };
+        taken += count;
+        IoSlice::advance_slices(&mut slices, count);
         while tls.wants_write() {
             stats.writes.one();
             match would_block(tls.write_tls(stream))? {
-                Some(count) => stats.bytes_out.add(count as u64),
+                Some(sent) => stats.bytes_out.add(sent as u64),
                 None => {
                     return Ok(Wrote {
                         taken,
@@ -250,7 +265,7 @@ fn write_tls(
                 }
             }
         }
-        if taken == offered || tls.is_handshaking() {
+        if slices.is_empty() || count == 0 {
             return Ok(Wrote {
                 taken,
                 is_blocked: false,

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use crossbeam::channel::Receiver;
 use http_proto::Exchange;
-use mio::{Poll, Waker};
+use mio::{Poll, Registry, Waker};
 use shuttle_core::{Doorbell, WorkerEnd};
 
 use crate::accept::{Doors, WAKE};
 use crate::clock::Clock;
 use crate::config::WorkerConfig;
 use crate::control::{Command, Commander, WorkerBell};
-use crate::core::{Core, Flush};
+use crate::core::{Core, Flush, Parts};
 use crate::stats::WorkerStats;
 
 /// A worker that has not begun: it owns its listening sockets and its poll, and waits for its
@@ -23,6 +23,7 @@ use crate::stats::WorkerStats;
 pub struct Worker {
     config: WorkerConfig,
     poll: Poll,
+    registry: Registry,
     doors: Doors,
     commander: Commander,
     commands: Receiver<Command>,
@@ -51,11 +52,13 @@ impl Worker {
         }
         let bell = Arc::new(WorkerBell::new(Waker::new(poll.registry(), WAKE)?));
         let (commander, commands) = Commander::new(Arc::clone(&bell));
+        let registry = poll.registry().try_clone()?;
         let stats = Arc::new(WorkerStats::default());
         Ok((
             Self {
                 config,
                 poll,
+                registry,
                 doors,
                 commander,
                 commands,
@@ -80,7 +83,7 @@ impl Worker {
         let name = self.config.name.clone();
         let thread = Builder::new()
             .name(name)
-            .spawn(move || self.into_core(end).run())?;
+            .spawn(move || self.into_core(end, Clock::real()).run())?;
         Ok(WorkerHandle {
             commander,
             stats,
@@ -91,22 +94,30 @@ impl Worker {
     /// Makes it a part of the calling thread's loop, which calls [`Embedded::turn`].
     pub fn embed(self, end: WorkerEnd<Exchange>) -> Embedded {
         let commander = self.commander.clone();
-        Embedded {
-            core: self.into_core(end),
-            commander,
-        }
+        let core = self.into_core(end, Clock::real());
+        Embedded { core, commander }
     }
 
-    fn into_core(self, end: WorkerEnd<Exchange>) -> Core {
-        let clock = Clock::real();
-        Core::new(
-            self.poll,
-            self.doors,
-            self.commands,
-            self.stats,
-            end.land(),
+    fn into_core(self, end: WorkerEnd<Exchange>, clock: Clock) -> Core {
+        let Self {
+            config,
+            poll,
+            registry,
+            doors,
+            commands,
+            stats,
+            ..
+        } = self;
+        Core::new(Parts {
+            config,
+            poll,
+            registry,
+            doors,
+            commands,
+            stats,
+            shore: end.land(),
             clock,
-        )
+        })
     }
 }
 

@@ -1,0 +1,43 @@
+//! A web server in plain Rust: sockets on the worker's thread, answers from this one.
+//! `cargo run -p http-worker --example plain_rust -- 127.0.0.1:3300`
+
+use std::sync::Arc;
+use std::thread::{Thread, current, park};
+
+use http_proto::Exchange;
+use http_worker::{Listener, Worker, WorkerConfig};
+use shuttle_core::{Doorbell, Sleep, link};
+
+struct Unpark(Thread);
+
+impl Doorbell for Unpark {
+    fn ring(&self) {
+        self.0.unpark();
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let addr = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:3300".into());
+    let listeners = vec![Listener::plain(addr.parse()?, false)?];
+    println!("listening on {}", listeners[0].socket.local_addr()?);
+    let (worker, bell) = Worker::new(WorkerConfig {
+        listeners,
+        ..WorkerConfig::default()
+    })?;
+    let (end, tx) = link::<Exchange>(1024, Arc::new(Unpark(current())), bell);
+    let _running = worker.spawn(end)?;
+    let mut shore = tx.land();
+    loop {
+        while let Some(mut exchange) = shore.recv() {
+            let body = [b"Hello from ", exchange.request.path(), b"\n"].concat();
+            exchange.answer(200, &[("Content-Type", "text/plain")], &body)?;
+            shore.send(exchange);
+        }
+        if let Sleep::MaySleep = shore.prepare_sleep() {
+            park();
+        }
+        shore.woke();
+    }
+}

@@ -1,0 +1,352 @@
+//! One connection: its socket, what is read from it, the trips of its requests, and what is to be
+//! written.
+//!
+//! Whatever happens (an event of the socket, a shuttle that came home, a timer) ends in
+//! [`Conn::drive`], which takes in, answers and gives out for as long as anything moves, and then
+//! computes from the state it finds what the connection waits for: which events
+//! ([`interest`](Conn::interest)), and how long ([`wait`](Conn::wait)). Neither is kept by hand.
+
+mod ending;
+mod input;
+mod outbox;
+mod trips;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use http_proto::Exchange;
+use http_proto::h1::{Engine, Phase};
+use mio::Interest;
+use mio::event::Event;
+use shuttle_core::{Shuttle, Worker};
+
+use self::ending::End;
+use self::outbox::Outbox;
+use self::trips::Trip;
+use crate::accept::Accepted;
+use crate::context::{Cx, Incoming};
+use crate::limits::KEEP_BYTES;
+use crate::token::ConnToken;
+use crate::transport::{Broken, Transport};
+
+/// Whether the connection is still there after it was served.
+#[must_use]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fate {
+    /// It waits for something.
+    Stays,
+    /// It is over: say farewell and forget it.
+    Over,
+}
+
+/// What the kernel has told of the socket. Edge-triggered: it says each of these once, and each
+/// stays true until a call on the socket shows otherwise.
+#[derive(Debug, Default)]
+struct Socket {
+    /// A read may give something.
+    has_input: bool,
+    /// The last write did not take everything.
+    is_full: bool,
+    /// The client's FIN is in the kernel, perhaps behind unread bytes.
+    has_fin: bool,
+    /// A read has given the end.
+    is_over: bool,
+}
+
+/// What a connection waits for, which decides how long it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wait {
+    Handshake,
+    Head,
+    Body,
+    /// The other shore: as long as it likes.
+    Trip,
+    /// The client, to read.
+    Reader,
+    /// The next request.
+    Idle,
+    /// The client, to close.
+    Linger,
+}
+
+/// A connection.
+pub(crate) struct Conn {
+    token: ConnToken,
+    transport: Transport,
+    peer: SocketAddr,
+    local: Option<SocketAddr>,
+    socket: Socket,
+    engine: Engine,
+    /// Received and not consumed: a piece of a head, or requests that may not be read yet.
+    input: Vec<u8>,
+    /// The request being received, or complete and waiting.
+    incoming: Option<Box<Incoming>>,
+    /// Requests that are not answered to the end, in their order.
+    trips: VecDeque<Trip>,
+    outbox: Outbox,
+    /// How the connection ends when everything is written, once that is decided.
+    end: Option<End>,
+    /// Set while lingering: how many more bytes are thrown away.
+    linger_bytes: Option<usize>,
+    /// It stands in the queue for a berth.
+    is_waiting: bool,
+    /// It was first in that queue and a berth is free.
+    has_turn: bool,
+    /// It is in the list of those to be driven again.
+    is_again: bool,
+    /// What it waits for, and since when.
+    wait: Wait,
+    since: Instant,
+    /// What was last told to the kernel: whether writability is of interest.
+    watches_writes: bool,
+}
+
+impl Conn {
+    /// # Errors
+    /// The TLS configuration is of no use.
+    pub(crate) fn new(
+        accepted: Accepted,
+        token: ConnToken,
+        cx: &Cx,
+    ) -> Result<Self, rustls::Error> {
+        let Accepted {
+            stream,
+            peer,
+            local,
+            tls,
+        } = accepted;
+        let transport = Transport::new(stream, tls)?;
+        Ok(Self {
+            token,
+            wait: if transport.is_tls() {
+                Wait::Handshake
+            } else {
+                Wait::Head
+            },
+            transport,
+            peer,
+            local,
+            socket: Socket::default(),
+            engine: Engine::new(cx.h1_limits()),
+            input: Vec::new(),
+            incoming: None,
+            trips: VecDeque::new(),
+            outbox: Outbox::default(),
+            end: None,
+            linger_bytes: None,
+            is_waiting: false,
+            has_turn: false,
+            is_again: false,
+            since: cx.now,
+            watches_writes: false,
+        })
+    }
+
+    /// Lets the poll watch it, and starts its clock.
+    ///
+    /// # Errors
+    /// The system cannot watch one more.
+    pub(crate) fn register(&mut self, cx: &mut Cx) -> std::io::Result<()> {
+        let interest = self.interest();
+        cx.registry
+            .register(&mut self.transport.stream, self.token.into(), interest)?;
+        self.set_deadline(cx);
+        Ok(())
+    }
+
+    pub(crate) fn token(&self) -> ConnToken {
+        self.token
+    }
+
+    /// Takes note of what the kernel says, and serves the connection.
+    pub(crate) fn on_event(&mut self, event: &Event, cx: &mut Cx) -> Fate {
+        if event.is_error() || event.is_write_closed() {
+            return self.on_reset();
+        }
+        self.socket.has_input |= event.is_readable();
+        if event.is_writable() {
+            self.socket.is_full = false;
+        }
+        if event.is_read_closed() {
+            self.socket.has_input = true;
+            self.on_fin(cx);
+        }
+        self.drive(cx)
+    }
+
+    /// Takes a shuttle that came home for it; the answer is given by the next
+    /// [`drive`](Self::drive).
+    ///
+    /// # Errors
+    /// The shuttle, if no request here waits for it.
+    pub(crate) fn take_home(
+        &mut self,
+        shuttle: Shuttle<Worker, Exchange>,
+    ) -> Result<(), Shuttle<Worker, Exchange>> {
+        match self
+            .trips
+            .iter_mut()
+            .find(|trip| trip.waits_for(shuttle.berth()))
+        {
+            Some(trip) => trip.take_home(shuttle),
+            None => return Err(shuttle),
+        }
+        Ok(())
+    }
+
+    /// True the first time until the next [`drive`](Self::drive): to list it only once.
+    pub(crate) fn list(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_again, true)
+    }
+
+    /// It was first in the queue for a berth, and one is free.
+    pub(crate) fn on_turn(&mut self, cx: &mut Cx) -> Fate {
+        self.is_waiting = false;
+        self.has_turn = true;
+        let fate = self.drive(cx);
+        self.has_turn = false;
+        fate
+    }
+
+    /// The worker ends: looks for a request that is there already, and else is over when idle.
+    pub(crate) fn on_drain(&mut self) {
+        self.socket.has_input = true;
+    }
+
+    /// Takes in, answers and gives out for as long as something moves.
+    pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
+        self.is_again = false;
+        match self.advance(cx) {
+            Ok(()) => self.settle_down(cx),
+            Err(broken) => self.on_broken(&broken, cx),
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Cx) -> Result<(), Broken> {
+        if self.linger_bytes.is_some() {
+            return self.linger(cx);
+        }
+        let mut may_read = true;
+        loop {
+            let mut moved = self.take_in(&mut may_read, cx)?;
+            moved |= self.answer(cx);
+            moved |= self.give_out(cx)?;
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Computes what the connection waits for, after everything that could be done was done.
+    fn settle_down(&mut self, cx: &mut Cx) -> Fate {
+        if self.end_if_due(cx) == Fate::Over {
+            return Fate::Over;
+        }
+        let reads_on = self.socket.has_input && self.wants_input(cx);
+        if reads_on && self.list() {
+            cx.again.push_back(self.token);
+        }
+        if let Err(e) = self.watch(cx) {
+            log::warn!("a connection of {} cannot be watched: {e}", self.peer);
+            return Fate::Over;
+        }
+        self.set_deadline(cx);
+        Fate::Stays
+    }
+
+    /// The events that matter now. Reading is always among them: that is how a client's leaving
+    /// is noticed at once, also when nothing is to be read.
+    fn interest(&self) -> Interest {
+        if self.socket.is_full {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        }
+    }
+
+    /// Tells the kernel what matters, if it is something else than before.
+    fn watch(&mut self, cx: &Cx) -> std::io::Result<()> {
+        let interest = self.interest();
+        if interest.is_writable() != self.watches_writes {
+            self.watches_writes = interest.is_writable();
+            let stream = &mut self.transport.stream;
+            cx.registry
+                .reregister(stream, self.token.into(), interest)?;
+        }
+        Ok(())
+    }
+
+    /// What it waits for now.
+    fn wait(&self) -> Wait {
+        if self.linger_bytes.is_some() {
+            return Wait::Linger;
+        }
+        if self.socket.is_full {
+            return Wait::Reader;
+        }
+        if self.transport.is_handshaking() {
+            return Wait::Handshake;
+        }
+        match self.engine.phase() {
+            _ if self.has_complete_request() => Wait::Trip,
+            Phase::Body => Wait::Body,
+            Phase::Head => Wait::Head,
+            Phase::Idle | Phase::Done if !self.trips.is_empty() => Wait::Trip,
+            // Before its first request a connection has the time of a head, not that of a pause.
+            Phase::Idle if self.wait == Wait::Head => Wait::Head,
+            Phase::Idle | Phase::Done => Wait::Idle,
+        }
+    }
+
+    /// How long that may last.
+    fn patience(&self, cx: &Cx) -> Option<Duration> {
+        match self.wait {
+            Wait::Handshake | Wait::Head => Some(cx.limits.header_timeout),
+            Wait::Body => Some(cx.limits.body_timeout),
+            Wait::Reader => Some(cx.limits.write_timeout),
+            Wait::Idle => Some(cx.limits.idle_timeout),
+            Wait::Linger => Some(cx.limits.linger_timeout),
+            Wait::Trip => None,
+        }
+    }
+
+    /// Notes since when it waits for what it waits for, and sets the timer for that.
+    fn set_deadline(&mut self, cx: &mut Cx) {
+        let wait = self.wait();
+        if wait != self.wait {
+            self.wait = wait;
+            self.since = cx.now;
+        }
+        if let Some(patience) = self.patience(cx) {
+            cx.wheel.arm(self.token.timer(), self.since + patience);
+        }
+    }
+
+    /// There was progress: what it waits for may take its full time again.
+    fn note_progress(&mut self, wait: Wait, now: Instant) {
+        if self.wait == wait {
+            self.since = now;
+        }
+    }
+
+    /// The timer has fired, perhaps for a deadline that has moved since.
+    pub(crate) fn on_timer(&mut self, cx: &mut Cx) -> Fate {
+        let Some(patience) = self.patience(cx) else {
+            return Fate::Stays;
+        };
+        if cx.now < self.since + patience {
+            cx.wheel.arm(self.token.timer(), self.since + patience);
+            return Fate::Stays;
+        }
+        self.on_timeout(cx)
+    }
+
+    /// Lets go of memory that is of no use while nothing happens.
+    fn relax(&mut self, cx: &mut Cx) {
+        if self.input.is_empty() && self.input.capacity() != 0 {
+            cx.recycle(std::mem::take(&mut self.input));
+        }
+        self.outbox.shrink(KEEP_BYTES);
+    }
+}

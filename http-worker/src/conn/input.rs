@@ -1,0 +1,269 @@
+//! The way in: bytes to requests to shuttles.
+
+use http_proto::drawing::Mark;
+use http_proto::h1::{Event, Phase, encode_continue};
+use http_proto::{Exchange, Leg, PeerError, PeerErrorKind};
+use shuttle_core::{Shuttle, Worker};
+
+use super::trips::Trip;
+use super::{Conn, Wait};
+use crate::context::{Cx, Incoming};
+use crate::transport::Broken;
+
+impl Conn {
+    /// Whether bytes from the socket have a use now. When not, they stay in the kernel, and the
+    /// client feels it.
+    pub(super) fn wants_input(&self, cx: &Cx) -> bool {
+        if self.linger_bytes.is_some() {
+            return true;
+        }
+        let is_inside = self.engine.phase() == Phase::Body && !self.has_complete_request();
+        !self.socket.is_over && self.end.is_none() && (is_inside || self.may_begin(cx))
+    }
+
+    /// Whether another request may be begun.
+    fn may_begin(&self, cx: &Cx) -> bool {
+        !self.has_complete_request()
+            && self.trips.len() < cx.limits.pipeline_depth_count
+            && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
+            // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
+            && self.trips.back().is_none_or(|trip| trip.is_safe)
+    }
+
+    /// A request is whole and waits for its turn or for a berth.
+    pub(super) fn has_complete_request(&self) -> bool {
+        self.incoming
+            .as_ref()
+            .is_some_and(|incoming| incoming.is_complete)
+    }
+
+    /// Reads, at most once in a drive, and makes requests of what is there. True: it made a
+    /// difference.
+    pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {
+        let mut moved = self.board(cx);
+        if !self.input.is_empty() {
+            let input = std::mem::take(&mut self.input);
+            let (consumed, progressed) = self.parse(&input, cx);
+            self.keep(input, consumed);
+            moved |= progressed;
+        }
+        if *may_read && self.socket.has_input && self.wants_input(cx) {
+            *may_read = false;
+            self.read(cx)?;
+            moved = true;
+        }
+        if self.socket.is_over {
+            moved |= self.on_end_of_input(cx);
+        }
+        Ok(moved)
+    }
+
+    fn read(&mut self, cx: &mut Cx) -> Result<(), Broken> {
+        // Taken out so that the context is free while the bytes are looked at.
+        let mut buffers = std::mem::take(&mut cx.read);
+        let result = self.transport.read(&mut buffers, &cx.stats).map(|input| {
+            self.socket.has_input = !input.is_drained;
+            // A FIN seen before a read that drained the socket is what is left in it.
+            self.socket.is_over = input.is_over || (input.is_drained && self.socket.has_fin);
+            if !input.bytes.is_empty() {
+                self.note_progress(Wait::Body, cx.now);
+                self.on_bytes(input.bytes, cx);
+            }
+        });
+        cx.read = buffers;
+        result?;
+        if self.socket.is_over {
+            self.on_fin(cx);
+        }
+        Ok(())
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8], cx: &mut Cx) {
+        if self.input.is_empty() {
+            let (consumed, _) = self.parse(bytes, cx);
+            if consumed < bytes.len() {
+                self.input = cx.buffer();
+                self.input.extend_from_slice(&bytes[consumed..]);
+            }
+        } else {
+            let mut input = std::mem::take(&mut self.input);
+            input.extend_from_slice(bytes);
+            let (consumed, _) = self.parse(&input, cx);
+            self.keep(input, consumed);
+        }
+    }
+
+    /// Keeps what is not consumed.
+    fn keep(&mut self, mut input: Vec<u8>, consumed: usize) {
+        if consumed == input.len() {
+            input.clear();
+        } else {
+            input.drain(..consumed);
+        }
+        self.input = input;
+    }
+
+    /// Makes requests of bytes. Says how many are consumed and whether anything came of them.
+    fn parse(&mut self, bytes: &[u8], cx: &mut Cx) -> (usize, bool) {
+        let mut at = 0;
+        let mut progressed = false;
+        while self.end.is_none() && self.is_inside() | self.may_begin(cx) {
+            let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());
+            let unread = &bytes[at..];
+            let step = self
+                .engine
+                .poll(unread, &mut incoming.head, &mut incoming.trailers);
+            at += step.consumed;
+            let needs_more = step.event == Event::NeedMore;
+            progressed |= !needs_more || step.consumed > 0;
+            self.on_step(step.event, unread, incoming, cx);
+            if needs_more {
+                break;
+            }
+        }
+        (at, progressed)
+    }
+
+    /// In the middle of a request that goes on.
+    fn is_inside(&self) -> bool {
+        self.incoming
+            .as_ref()
+            .is_some_and(|incoming| !incoming.is_complete)
+    }
+
+    fn on_step(&mut self, event: Event, bytes: &[u8], mut incoming: Box<Incoming>, cx: &mut Cx) {
+        match event {
+            Event::NeedMore if self.engine.phase() != Phase::Body => return cx.discard(incoming),
+            Event::NeedMore => {}
+            Event::Head(facts) => {
+                incoming.facts = facts;
+                incoming.ticket = cx.new_ticket();
+                cx.mark(Mark::RequestArrives, incoming.ticket);
+            }
+            Event::ExpectContinue => incoming.owes_continue = true,
+            Event::Body(range) => {
+                if !cx.take_in_body(range.len()) {
+                    cx.discard(incoming);
+                    return self.fail(PeerErrorKind::Overloaded.into(), cx);
+                }
+                incoming.body.extend_from_slice(&bytes[range]);
+            }
+            Event::End => {
+                incoming.is_complete = true;
+                self.incoming = Some(incoming);
+                self.board(cx);
+                return;
+            }
+            Event::Error(error) => {
+                cx.discard(incoming);
+                return self.fail(error, cx);
+            }
+        }
+        self.incoming = Some(incoming);
+    }
+
+    /// Puts the complete request on board of a shuttle and sends it, or queues for a berth. True:
+    /// it was sent.
+    fn board(&mut self, cx: &mut Cx) -> bool {
+        if self.end.is_some() || self.is_waiting {
+            return false;
+        }
+        let Some(incoming) = self.incoming.take_if(|incoming| incoming.is_complete) else {
+            return false;
+        };
+        let is_safe = is_safe(incoming.head.method());
+        if !self.trips.is_empty() && !is_safe {
+            self.incoming = Some(incoming);
+            return false;
+        }
+        let Some(shuttle) = cx.board(self.has_turn) else {
+            self.incoming = Some(incoming);
+            self.is_waiting = true;
+            cx.waiting.push_back(self.token);
+            cx.stats.waits_for_berth.one();
+            return false;
+        };
+        self.has_turn = false;
+        self.send(shuttle, incoming, is_safe, cx);
+        true
+    }
+
+    fn send(
+        &mut self,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        mut incoming: Box<Incoming>,
+        is_safe: bool,
+        cx: &mut Cx,
+    ) {
+        let ticket = incoming.ticket;
+        cx.mark(Mark::AllocateShuttle, ticket);
+        // Swapped, not copied: the buffers of both go on living, in each other's place.
+        std::mem::swap(&mut shuttle.request, &mut incoming.head);
+        std::mem::swap(&mut shuttle.body, &mut incoming.body);
+        std::mem::swap(&mut shuttle.trailers, &mut incoming.trailers);
+        shuttle.worker_ticket = ticket;
+        shuttle.peer = Some(self.peer);
+        shuttle.local = self.local;
+        shuttle.https = self.transport.is_tls();
+        shuttle
+            .advance(Leg::Request)
+            .expect("a free exchange may take a request");
+        cx.mark(Mark::PackRequest, ticket);
+        let berth = shuttle.berth();
+        self.trips
+            .push_back(Trip::away(berth, ticket, incoming.facts, is_safe));
+        cx.reuse(incoming);
+        cx.note(&shuttle, self.token);
+        cx.stats.requests.one();
+        cx.mark(Mark::SendRequest, ticket);
+        cx.shore.send(shuttle);
+        cx.mark(Mark::WorkerGoesOn, ticket);
+        if self.socket.has_fin {
+            cx.hail(berth, ticket);
+        }
+    }
+
+    /// Answers `error` after what was asked before it, and reads no more.
+    pub(super) fn fail(&mut self, error: PeerError, cx: &mut Cx) {
+        self.engine.stop();
+        if let Some(incoming) = self.incoming.take() {
+            cx.discard(incoming);
+        }
+        cx.stats.parse_errors.one();
+        self.trips
+            .push_back(Trip::early(error, self.engine.facts()));
+    }
+
+    /// `100 Continue`, when it is asked for and nothing has to be said before it.
+    pub(super) fn invite_body(&mut self, cx: &Cx) -> bool {
+        let Some(incoming) = &mut self.incoming else {
+            return false;
+        };
+        if !self.trips.is_empty() || !std::mem::take(&mut incoming.owes_continue) {
+            return false;
+        }
+        self.outbox.copy(encode_continue);
+        cx.stats.response(100);
+        true
+    }
+
+    /// The client will send nothing more: a request that is not whole never will be.
+    fn on_end_of_input(&mut self, cx: &mut Cx) -> bool {
+        if !self.may_begin(cx) && !self.is_inside() {
+            // What is buffered was not looked at yet.
+            return false;
+        }
+        match self.engine.end_of_input() {
+            Err(error) if self.end.is_none() => {
+                self.fail(error, cx);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Methods that change nothing (RFC 9110 section 9.2.1), so that several may be in progress.
+fn is_safe(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS")
+}

@@ -1,0 +1,181 @@
+//! What a connection has to say, in order: copied bytes, and between them the cargo of shuttles,
+//! which is written from where it lies.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use http_proto::Exchange;
+use shuttle_core::{Shuttle, Worker};
+
+use crate::limits::WRITE_SLICES_COUNT;
+
+/// A stretch of output.
+#[derive(Clone, Copy, Debug)]
+enum Stretch {
+    /// So many of the copied bytes.
+    Copied(usize),
+    /// The cargo of the next shuttle: bytes already sent, and bytes still to be sent. With
+    /// nothing to be sent it only marks that all before it has gone.
+    Cargo { sent: usize, left: usize },
+}
+
+/// Output of one connection that was not yet taken by the socket.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    copied: Vec<u8>,
+    /// How many of the copied bytes are gone.
+    gone: usize,
+    stretches: VecDeque<Stretch>,
+    /// Cargo bytes waiting, over all stretches.
+    cargo_bytes: usize,
+}
+
+/// Slices for one vectored write.
+pub(crate) type Slices<'a> = [IoSlice<'a>; WRITE_SLICES_COUNT];
+
+impl Outbox {
+    /// Whether nothing waits, marks included.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
+    /// Copied bytes that wait.
+    pub(crate) fn copied_bytes(&self) -> usize {
+        self.copied.len() - self.gone
+    }
+
+    /// Appends copied bytes.
+    pub(crate) fn copy<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let before = self.copied.len();
+        let result = write(&mut self.copied);
+        let count = self.copied.len() - before;
+        match self.stretches.back_mut() {
+            _ if count == 0 => {}
+            Some(Stretch::Copied(last)) => *last += count,
+            _ => self.stretches.push_back(Stretch::Copied(count)),
+        }
+        result
+    }
+
+    /// Appends the first `len` bytes of the next shuttle's cargo.
+    pub(crate) fn load(&mut self, len: usize) {
+        self.cargo_bytes += len;
+        self.stretches
+            .push_back(Stretch::Cargo { sent: 0, left: len });
+    }
+
+    /// The bytes that come first, when they are all copied ones: the usual case, one plain write.
+    pub(crate) fn plain(&self) -> Option<&[u8]> {
+        (self.cargo_bytes == 0).then(|| &self.copied[self.gone..])
+    }
+
+    /// Fills in as many slices as there is room for; says how many. `shuttles` are those whose
+    /// cargo was loaded, in that order.
+    pub(crate) fn slices<'a>(
+        &'a self,
+        mut shuttles: impl Iterator<Item = Option<&'a Shuttle<Worker, Exchange>>>,
+        slices: &mut Slices<'a>,
+    ) -> usize {
+        let mut room = slices.iter_mut();
+        let mut copied = &self.copied[self.gone..];
+        let mut count = 0;
+        for stretch in &self.stretches {
+            match *stretch {
+                Stretch::Copied(len) => {
+                    let (here, rest) = copied.split_at(len);
+                    copied = rest;
+                    let Some(slot) = room.next() else {
+                        return count;
+                    };
+                    *slot = IoSlice::new(here);
+                    count += 1;
+                }
+                Stretch::Cargo { sent, left } => {
+                    let shuttle = shuttles.next().flatten();
+                    let Some(shuttle) = shuttle.filter(|_| left > 0) else {
+                        continue;
+                    };
+                    for piece in cut(shuttle, sent, left) {
+                        let Some(slot) = room.next() else {
+                            return count;
+                        };
+                        *slot = IoSlice::new(piece);
+                        count += 1;
+                    }
+                }
+            }
+        }
+        count
+    }
+
+    /// Takes off `taken` bytes that are gone. Says how many shuttles have none left: the first
+    /// ones of those loaded.
+    pub(crate) fn advance(&mut self, mut taken: usize) -> usize {
+        let mut finished = 0;
+        while let Some(stretch) = self.stretches.front_mut() {
+            match stretch {
+                Stretch::Copied(left) => {
+                    let here = taken.min(*left);
+                    taken -= here;
+                    *left -= here;
+                    self.gone += here;
+                    if *left > 0 {
+                        break;
+                    }
+                }
+                Stretch::Cargo { sent, left } => {
+                    let here = taken.min(*left);
+                    taken -= here;
+                    *left -= here;
+                    *sent += here;
+                    self.cargo_bytes -= here;
+                    if *left > 0 {
+                        break;
+                    }
+                    finished += 1;
+                }
+            }
+            self.stretches.pop_front();
+        }
+        debug_assert_eq!(taken, 0, "no more can be gone than there was");
+        self.reuse();
+        finished
+    }
+
+    /// Gives up memory that a long answer needed, when there is nothing to say.
+    pub(crate) fn shrink(&mut self, keep_bytes: usize) {
+        if self.is_empty() {
+            self.copied.shrink_to(keep_bytes);
+        }
+    }
+
+    /// Uses the front of the buffer again, when that costs little.
+    fn reuse(&mut self) {
+        if self.gone == self.copied.len() {
+            self.copied.clear();
+            self.gone = 0;
+        } else if self.gone > self.copied.len() / 2 {
+            self.copied.drain(..self.gone);
+            self.gone = 0;
+        }
+    }
+}
+
+/// The pieces of a shuttle's cargo, without the first `sent` bytes and not beyond `left`.
+fn cut(
+    shuttle: &Shuttle<Worker, Exchange>,
+    mut sent: usize,
+    mut left: usize,
+) -> impl Iterator<Item = &[u8]> {
+    let (exchange, lent) = shuttle.parts();
+    std::iter::once(&exchange.part[..])
+        .chain(lent)
+        .filter_map(move |piece| {
+            let skipped = sent.min(piece.len());
+            sent -= skipped;
+            let piece = &piece[skipped..];
+            let piece = &piece[..left.min(piece.len())];
+            left -= piece.len();
+            (!piece.is_empty()).then_some(piece)
+        })
+}

@@ -1,0 +1,429 @@
+//! The way out: shuttles that came home to bytes, in the order of the requests, and what is said
+//! to the other shore when the bytes are gone.
+
+use std::io::IoSlice;
+
+use http_proto::drawing::Mark;
+use http_proto::h1::{Outlook, RequestFacts, ResponseBody};
+use http_proto::{Exchange, Leg, PeerError};
+use shuttle_core::{BerthId, Shuttle, Worker};
+
+use super::ending::End;
+use super::outbox::Slices;
+use super::{Conn, Wait};
+use crate::context::Cx;
+use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
+use crate::transport::Broken;
+
+/// What the client is told when the application gave no answer.
+const NO_ANSWER: &[u8] = b"Internal error";
+
+/// Where the answer to a request is.
+enum Place {
+    /// On the other shore.
+    Away,
+    /// Here; not looked at yet.
+    Home(Shuttle<Worker, Exchange>),
+    /// In the outbox. The shuttle stays until its cargo is gone; `None` when it was not needed
+    /// for so long.
+    Loaded(Option<Shuttle<Worker, Exchange>>),
+    /// It never travelled: the worker answers itself.
+    Early(PeerError),
+    /// All said.
+    Done,
+}
+
+/// A request that is not answered to the end.
+pub(super) struct Trip {
+    /// `None`: it never travelled.
+    berth: Option<BerthId>,
+    ticket: u64,
+    facts: RequestFacts,
+    pub(super) is_safe: bool,
+    place: Place,
+    /// How the body goes, after the head was encoded.
+    body: Option<ResponseBody>,
+    /// The last byte of the response is in the outbox.
+    is_ended: bool,
+    /// What to tell the witness when the cargo is gone.
+    sent_mark: Mark,
+}
+
+impl Trip {
+    pub(super) fn away(berth: BerthId, ticket: u64, facts: RequestFacts, is_safe: bool) -> Self {
+        let sent_mark = Mark::ResponseToClient;
+        let (berth, place) = (Some(berth), Place::Away);
+        Self {
+            berth,
+            ticket,
+            facts,
+            is_safe,
+            place,
+            body: None,
+            is_ended: false,
+            sent_mark,
+        }
+    }
+
+    pub(super) fn early(error: PeerError, facts: RequestFacts) -> Self {
+        Self {
+            berth: None,
+            ticket: 0,
+            facts,
+            is_safe: true,
+            place: Place::Early(error),
+            body: None,
+            is_ended: false,
+            sent_mark: Mark::ResponseToClient,
+        }
+    }
+
+    /// Whether it is this berth's return that it waits for.
+    pub(super) fn waits_for(&self, berth: BerthId) -> bool {
+        self.berth == Some(berth) && matches!(self.place, Place::Away)
+    }
+
+    pub(super) fn take_home(&mut self, shuttle: Shuttle<Worker, Exchange>) {
+        self.place = Place::Home(shuttle);
+    }
+
+    /// The berth, while the other shore has to be told of things.
+    pub(super) fn berth(&self) -> Option<BerthId> {
+        self.berth.filter(|_| !matches!(self.place, Place::Done))
+    }
+
+    pub(super) fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// The shuttle, if it is here and needed.
+    pub(super) fn shuttle(&self) -> Option<&Shuttle<Worker, Exchange>> {
+        match &self.place {
+            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            _ => None,
+        }
+    }
+
+    /// The shuttle, if it is here and needed.
+    pub(super) fn into_shuttle(self) -> Option<Shuttle<Worker, Exchange>> {
+        match self.place {
+            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds a place in the order of loaded cargo.
+    fn is_loaded(&self) -> bool {
+        matches!(self.place, Place::Loaded(_))
+    }
+
+    /// The next answer may be encoded behind this one.
+    fn is_out_of_the_way(&self) -> bool {
+        self.is_ended && matches!(self.place, Place::Loaded(_) | Place::Done)
+    }
+}
+
+/// Whether the shuttle says something that the table of legs allows here.
+fn makes_sense(shuttle: &Shuttle<Worker, Exchange>) -> bool {
+    match shuttle.leg() {
+        _ if shuttle.is_abandoned() => false,
+        Leg::Write | Leg::Close => true,
+        Leg::Answer => shuttle.lent_count() == 0,
+        _ => false,
+    }
+}
+
+impl Conn {
+    /// Encodes answers that are here and whose turn it is. True: there were some.
+    pub(super) fn answer(&mut self, cx: &mut Cx) -> bool {
+        let mut moved = self.invite_body(cx);
+        let mut at = self
+            .trips
+            .iter()
+            .take_while(|trip| trip.is_out_of_the_way())
+            .count();
+        while self.end.is_none() && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes {
+            let Some(trip) = self.trips.get_mut(at) else {
+                break;
+            };
+            match std::mem::replace(&mut trip.place, Place::Done) {
+                Place::Home(shuttle) if makes_sense(&shuttle) => self.encode(at, shuttle, cx),
+                Place::Home(shuttle) => self.encode_failure(at, shuttle, cx),
+                Place::Early(error) => self.encode_early(at, &error, cx),
+                other => {
+                    trip.place = other;
+                    break;
+                }
+            }
+            moved = true;
+            if !self.trips[at].is_out_of_the_way() {
+                break;
+            }
+            at += 1;
+        }
+        moved
+    }
+
+    /// Puts head, framing and cargo of one part into the outbox.
+    fn encode(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        let must_close = cx.is_draining && self.is_last(at);
+        let trip = &mut self.trips[at];
+        let is_first = trip.body.is_none();
+        match shuttle.leg() {
+            _ if is_first => cx.mark(Mark::FormatResponse, trip.ticket),
+            Leg::Write => cx.mark(Mark::SendBody, trip.ticket),
+            _ => {}
+        }
+        let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
+        let took_close = !asked && shuttle.must_close() && shuttle.accept_close();
+        if took_close {
+            cx.mark(Mark::SeeMustClose, trip.ticket);
+        }
+        trip.is_ended = asked || took_close;
+        trip.sent_mark = match shuttle.leg() {
+            Leg::Close => Mark::EndToClient,
+            _ if took_close => Mark::BodyAndEndToClient,
+            _ if is_first => Mark::ResponseToClient,
+            _ => Mark::BodyToClient,
+        };
+        let len = cargo_len(&shuttle);
+        let mut body = trip.body.take().unwrap_or_else(|| {
+            cx.stats.response(shuttle.response.status());
+            let known_length = trip.is_ended.then_some(len as u64);
+            let outlook = Outlook {
+                known_length,
+                must_close,
+            };
+            let head = &shuttle.response;
+            self.outbox
+                .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
+        });
+        let admitted = self.outbox.copy(|out| {
+            let admitted = body.begin_part(len, out);
+            // Small ones are copied: cheaper than two more slices, and there may be many.
+            let is_copied = admitted <= COPY_BYTES;
+            if is_copied {
+                copy_cargo(&shuttle, admitted, out);
+                body.end_part(out);
+            }
+            if is_copied { 0 } else { admitted }
+        });
+        self.outbox.load(admitted);
+        trip.place = Place::Loaded(Some(shuttle));
+        if admitted > 0 {
+            self.outbox.copy(|out| body.end_part(out));
+        }
+        if trip.is_ended {
+            self.finish(at, body);
+        } else {
+            trip.body = Some(body);
+        }
+    }
+
+    /// Ends the body of a response. What the head has told the client, and what is missing,
+    /// decide whether the connection goes on.
+    fn finish(&mut self, at: usize, body: ResponseBody) {
+        let ending = self.outbox.copy(|out| body.finish(out));
+        let trip = &self.trips[at];
+        if ending.missing > 0 {
+            log::warn!("a response lacks {} of its declared bytes", ending.missing);
+        }
+        if !ending.keep_alive {
+            // A client that asked for the end will close; others may be sending.
+            let is_expected = !trip.facts.keep_alive && ending.missing == 0;
+            self.end_with(if is_expected { End::Close } else { End::Linger });
+        }
+    }
+
+    /// The other shore gave the request back without an answer, or broke the protocol.
+    fn encode_failure(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
+        cx.disown(shuttle.berth());
+        let trip = &mut self.trips[at];
+        trip.is_ended = true;
+        if trip.body.is_some() {
+            // A part is with the client: only a cut says that the rest will not come.
+            self.end_with(End::Reset);
+        } else if is_mute {
+            // Nobody is believed to wait for an answer.
+            self.end_with(End::Close);
+        } else {
+            if shuttle.leg() != Leg::Release {
+                log::error!(
+                    "{shuttle:?} was abandoned or sent home with {:?}",
+                    shuttle.leg()
+                );
+            }
+            shuttle.response.reset(500).expect("500 is a status");
+            let outlook = Outlook {
+                known_length: Some(NO_ANSWER.len() as u64),
+                must_close: cx.is_draining,
+            };
+            cx.stats.response(500);
+            let head = &shuttle.response;
+            let body = self.outbox.copy(|out| {
+                let mut body = cx.encoder.encode_head(head, &trip.facts, outlook, out);
+                let admitted = body.begin_part(NO_ANSWER.len(), out);
+                out.extend_from_slice(&NO_ANSWER[..admitted]);
+                body.end_part(out);
+                body
+            });
+            self.finish(at, body);
+        }
+        cx.orphan(shuttle);
+    }
+
+    fn encode_early(&mut self, at: usize, error: &PeerError, cx: &Cx) {
+        let trip = &mut self.trips[at];
+        trip.is_ended = true;
+        let facts = &trip.facts;
+        self.outbox
+            .copy(|out| cx.encoder.encode_error(error, facts, out));
+        cx.stats.response(error.status);
+        self.end_with(End::Linger);
+    }
+
+    /// No request is known behind this one.
+    fn is_last(&self, at: usize) -> bool {
+        at + 1 == self.trips.len() && self.incoming.is_none()
+    }
+
+    /// Writes until the outbox is empty or the socket full. True: something has moved.
+    pub(super) fn give_out(&mut self, cx: &mut Cx) -> Result<bool, Broken> {
+        let mut moved = false;
+        while !self.socket.is_full && !self.outbox.is_empty() {
+            let wrote = match self.outbox.plain() {
+                Some([]) => Default::default(),
+                Some(plain) => self
+                    .transport
+                    .write(&mut [IoSlice::new(plain)], &cx.stats)?,
+                None => {
+                    let mut slices: Slices<'_> = [IoSlice::new(&[]); WRITE_SLICES_COUNT];
+                    let loaded = self.trips.iter().filter(|trip| trip.is_loaded());
+                    let shuttles = loaded.map(Trip::shuttle);
+                    let count = self.outbox.slices(shuttles, &mut slices);
+                    self.transport.write(&mut slices[..count], &cx.stats)?
+                }
+            };
+            self.socket.is_full = wrote.is_blocked;
+            if wrote.taken > 0 {
+                self.note_progress(Wait::Reader, cx.now);
+            }
+            moved = true;
+            for _ in 0..self.outbox.advance(wrote.taken) {
+                self.unload_first(cx);
+            }
+        }
+        if !self.socket.is_full && self.transport.has_pending() {
+            self.socket.is_full = self.transport.flush(&cx.stats)?.is_blocked;
+        }
+        if self.socket.is_full {
+            self.spare_berths(cx);
+        }
+        self.drop_done();
+        Ok(moved)
+    }
+
+    /// The cargo of the first loaded trip is gone: says so to the other shore.
+    fn unload_first(&mut self, cx: &mut Cx) {
+        let Some(at) = self.trips.iter().position(Trip::is_loaded) else {
+            debug_assert!(false, "as many loaded trips as cargo in the outbox");
+            return;
+        };
+        let trip = &mut self.trips[at];
+        let Place::Loaded(shuttle) = std::mem::replace(&mut trip.place, Place::Done) else {
+            return;
+        };
+        let Some(shuttle) = shuttle else { return };
+        cx.mark(trip.sent_mark, trip.ticket);
+        if shuttle.leg() == Leg::Answer {
+            cx.free(shuttle);
+        } else if trip.is_ended {
+            cx.close(shuttle);
+        } else if self.socket.has_fin {
+            // More would be streamed to somebody who has probably left: that is over. A client
+            // that has not is told by the reset that this is not all.
+            shuttle.mark_client_gone();
+            cx.close(shuttle);
+            self.end_with(End::Reset);
+        } else {
+            self.continue_or_close(at, shuttle, cx);
+        }
+    }
+
+    /// Asks for more of the response, unless its end was asked for in the last moment.
+    fn continue_or_close(
+        &mut self,
+        at: usize,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        cx: &mut Cx,
+    ) {
+        let trip = &mut self.trips[at];
+        trip.place = Place::Away;
+        let mut kept = shuttle;
+        if !kept.must_close() {
+            if let Err(e) = kept.advance(Leg::Continue) {
+                log::error!("{kept:?}: {e}");
+            }
+            cx.mark(Mark::SendContinue, trip.ticket);
+            match cx.shore.send_continue(kept) {
+                Ok(()) => return,
+                Err(shuttle) => kept = shuttle,
+            }
+        }
+        shuttle = kept;
+        let _was_asked = shuttle.accept_close();
+        cx.mark(Mark::SeeMustClose, trip.ticket);
+        trip.place = Place::Done;
+        trip.is_ended = true;
+        if let Some(body) = trip.body.take() {
+            self.finish(at, body);
+        }
+        cx.close(shuttle);
+    }
+
+    /// The client is slow: answers that are wholly copied need not keep their berths meanwhile.
+    fn spare_berths(&mut self, cx: &mut Cx) {
+        for trip in &mut self.trips {
+            let Place::Loaded(shuttle) = &mut trip.place else {
+                continue;
+            };
+            let is_copied = |shuttle: &mut Shuttle<Worker, Exchange>| {
+                shuttle.leg() == Leg::Answer && shuttle.part.len() <= COPY_BYTES
+            };
+            if let Some(shuttle) = shuttle.take_if(is_copied) {
+                cx.mark(trip.sent_mark, trip.ticket);
+                cx.free(shuttle);
+            }
+        }
+    }
+
+    /// Forgets the trips that are over.
+    fn drop_done(&mut self) {
+        while self
+            .trips
+            .front()
+            .is_some_and(|trip| matches!(trip.place, Place::Done))
+        {
+            self.trips.pop_front();
+        }
+    }
+}
+
+fn cargo_len(shuttle: &Shuttle<Worker, Exchange>) -> usize {
+    if shuttle.leg() == Leg::Close {
+        return 0;
+    }
+    let (exchange, lent) = shuttle.parts();
+    exchange.part.len() + lent.map(<[u8]>::len).sum::<usize>()
+}
+
+/// Appends the first `len` bytes of the cargo.
+fn copy_cargo(shuttle: &Shuttle<Worker, Exchange>, mut len: usize, out: &mut Vec<u8>) {
+    let (exchange, lent) = shuttle.parts();
+    for piece in std::iter::once(&exchange.part[..]).chain(lent) {
+        let here = len.min(piece.len());
+        out.extend_from_slice(&piece[..here]);
+        len -= here;
+    }
+}

@@ -1,0 +1,251 @@
+//! What all connections of a worker share while one of them is being served.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http_proto::drawing::{Mark, Witness};
+use http_proto::h1::{self, Encoder, RequestFacts};
+use http_proto::{Exchange, Fields, Leg, RequestHead};
+use mio::Registry;
+use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
+
+use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
+use crate::stats::WorkerStats;
+use crate::timers::Wheel;
+use crate::token::ConnToken;
+use crate::transport::ReadBuffers;
+
+/// A request on its way in.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    pub(crate) head: RequestHead,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Fields,
+    pub(crate) facts: RequestFacts,
+    /// Names the request to witnesses.
+    pub(crate) ticket: u64,
+    /// It is whole and waits for its turn or for a berth.
+    pub(crate) is_complete: bool,
+    /// The client waits for `100 Continue`.
+    pub(crate) owes_continue: bool,
+}
+
+/// What the worker remembers of a berth that travels.
+#[derive(Clone, Copy, Debug, Default)]
+struct Note {
+    /// Who waits for it; nobody after the response is over or its client gone.
+    conn: Option<ConnToken>,
+    /// Bytes of request body in it.
+    body_bytes: usize,
+}
+
+/// Everything of the worker that a connection may use.
+pub(crate) struct Cx {
+    pub(crate) shore: WorkerShore<Exchange>,
+    pub(crate) registry: Registry,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) limits: Limits,
+    pub(crate) now: Instant,
+    pub(crate) encoder: Encoder,
+    pub(crate) read: ReadBuffers,
+    pub(crate) wheel: Wheel,
+    /// Connections that have something to do although no event will say so.
+    pub(crate) again: VecDeque<ConnToken>,
+    /// Connections with a request that wait for a berth, first come first served.
+    pub(crate) waiting: VecDeque<ConnToken>,
+    pub(crate) is_draining: bool,
+    notes: Box<[Note]>,
+    witness: Option<Box<dyn Witness>>,
+    spares: Vec<Box<Incoming>>,
+    buffers: Vec<Vec<u8>>,
+    body_bytes: usize,
+    next_ticket: u64,
+}
+
+impl Cx {
+    pub(crate) fn new(
+        shore: WorkerShore<Exchange>,
+        registry: Registry,
+        stats: Arc<WorkerStats>,
+        limits: Limits,
+        server_name: Option<&str>,
+        witness: Option<Box<dyn Witness>>,
+        now: Instant,
+    ) -> Self {
+        let notes = vec![Note::default(); usize::from(shore.berths())].into_boxed_slice();
+        Self {
+            shore,
+            registry,
+            stats,
+            limits: limits.clamped(),
+            now,
+            encoder: Encoder::new(server_name),
+            read: ReadBuffers::new(),
+            wheel: Wheel::new(now),
+            again: VecDeque::new(),
+            waiting: VecDeque::new(),
+            is_draining: false,
+            notes,
+            witness,
+            spares: Vec::new(),
+            buffers: Vec::new(),
+            body_bytes: 0,
+            next_ticket: 0,
+        }
+    }
+
+    /// Tells the witness, if there is one.
+    #[inline]
+    pub(crate) fn mark(&mut self, mark: Mark, ticket: u64) {
+        if let Some(witness) = &mut self.witness {
+            witness.mark(mark, ticket);
+        }
+    }
+
+    /// A name for a request that was never given before.
+    pub(crate) fn new_ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// Tells the other shore that the client of this trip has left.
+    pub(crate) fn hail(&mut self, berth: BerthId, ticket: u64) {
+        self.mark(Mark::MarkClientGone, ticket);
+        self.mark(Mark::SendClientGone, ticket);
+        self.shore.hail_client_gone(berth);
+    }
+
+    /// Takes a free berth, unless others wait for one and it is not this one's turn.
+    pub(crate) fn board(&mut self, has_turn: bool) -> Option<Shuttle<Worker, Exchange>> {
+        if !has_turn && !self.waiting.is_empty() {
+            return None;
+        }
+        self.shore.board()
+    }
+
+    /// Notes who waits for the shuttle that is about to be sent.
+    pub(crate) fn note(&mut self, shuttle: &Shuttle<Worker, Exchange>, conn: ConnToken) {
+        let note = &mut self.notes[usize::from(shuttle.berth().index())];
+        *note = Note {
+            conn: Some(conn),
+            body_bytes: shuttle.body.len(),
+        };
+    }
+
+    /// Who waits for the shuttle that came home.
+    pub(crate) fn owner(&self, berth: BerthId) -> Option<ConnToken> {
+        self.notes[usize::from(berth.index())].conn
+    }
+
+    /// Nobody waits for this berth any more.
+    pub(crate) fn disown(&mut self, berth: BerthId) {
+        self.notes[usize::from(berth.index())].conn = None;
+    }
+
+    /// Frees a shuttle whose trip is over.
+    pub(crate) fn free(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        if shuttle.lent_count() != 0 {
+            // Only the other shore may unpin. It broke the protocol; as an abandoned one it gets
+            // the shuttle back and can let go of its bytes.
+            log::error!("{shuttle:?} came home as if done while bytes were lent by it");
+            return drop(shuttle);
+        }
+        self.mark(Mark::FreeShuttle, shuttle.worker_ticket);
+        let note = std::mem::take(&mut self.notes[usize::from(shuttle.berth().index())]);
+        self.let_go_of_body(note.body_bytes);
+        shuttle.clear(KEEP_BYTES);
+        self.shore.release(shuttle);
+    }
+
+    /// Says `Closed`: the response is over for this shuttle, and lent bytes go home.
+    pub(crate) fn close(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        self.disown(shuttle.berth());
+        match shuttle.advance(Leg::Closed) {
+            Ok(()) => {
+                self.mark(Mark::SendClosed, shuttle.worker_ticket);
+                self.shore.send(shuttle);
+            }
+            Err(e) => {
+                log::error!("{shuttle:?}: {e}");
+                self.free(shuttle);
+            }
+        }
+    }
+
+    /// Deals with a shuttle for which no client waits any more.
+    pub(crate) fn orphan(&mut self, shuttle: Shuttle<Worker, Exchange>) {
+        self.disown(shuttle.berth());
+        match shuttle.leg() {
+            Leg::Write | Leg::Close if !shuttle.is_abandoned() => {
+                shuttle.mark_client_gone();
+                self.close(shuttle);
+            }
+            _ => self.free(shuttle),
+        }
+    }
+
+    /// An empty request to read into.
+    pub(crate) fn spare(&mut self) -> Box<Incoming> {
+        self.spares.pop().unwrap_or_default()
+    }
+
+    /// Takes back what [`spare`](Self::spare) gave. The bytes of its body are counted off.
+    pub(crate) fn discard(&mut self, mut incoming: Box<Incoming>) {
+        self.let_go_of_body(incoming.body.len());
+        incoming.body.clear();
+        self.reuse(incoming);
+    }
+
+    /// Takes back what [`spare`](Self::spare) gave after its body went on.
+    pub(crate) fn reuse(&mut self, mut incoming: Box<Incoming>) {
+        if self.spares.len() < SPARES_COUNT {
+            incoming.body.clear();
+            incoming.body.shrink_to(KEEP_BYTES);
+            incoming.is_complete = false;
+            incoming.owes_continue = false;
+            self.spares.push(incoming);
+        }
+    }
+
+    /// An empty buffer for unread input.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    /// Takes back a buffer.
+    pub(crate) fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() != 0 && self.buffers.len() < SPARES_COUNT {
+            buffer.clear();
+            buffer.shrink_to(KEEP_BYTES);
+            self.buffers.push(buffer);
+        }
+    }
+
+    /// Counts bytes of a request's body in. False: there is no room for them.
+    pub(crate) fn take_in_body(&mut self, count: usize) -> bool {
+        let fits = self.body_bytes + count <= self.limits.buffered_bodies_bytes;
+        if fits {
+            self.body_bytes += count;
+            self.stats.body_bytes_held.set(self.body_bytes as u64);
+        }
+        fits
+    }
+
+    fn let_go_of_body(&mut self, count: usize) {
+        if count != 0 {
+            self.body_bytes -= count;
+            self.stats.body_bytes_held.set(self.body_bytes as u64);
+        }
+    }
+
+    /// The parser's part of the limits.
+    pub(crate) fn h1_limits(&self) -> h1::Limits {
+        h1::Limits {
+            request_line_max_bytes: self.limits.request_line_bytes,
+            head_max_bytes: self.limits.head_bytes,
+            fields_max_count: self.limits.fields_count,
+            body_max_bytes: self.limits.body_bytes,
+        }
+    }
+}
