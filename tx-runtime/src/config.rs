@@ -13,6 +13,8 @@ pub struct Config {
     pub fibers_max_count: u32,
     /// Most idle stacks kept for the next fibers.
     pub pooled_stacks_count: u32,
+    /// Time between two rounds in which memory of resting stacks is given back; 0 for never.
+    pub trim_interval_ms: u32,
 }
 
 impl Config {
@@ -20,6 +22,7 @@ impl Config {
         stack_bytes: limits::STACK_DEFAULT_BYTES,
         fibers_max_count: limits::FIBERS_DEFAULT_COUNT,
         pooled_stacks_count: limits::POOLED_STACKS_DEFAULT_COUNT,
+        trim_interval_ms: limits::TRIM_INTERVAL_DEFAULT_MS,
     };
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -87,7 +90,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-fn check_bounds(
+pub(crate) fn check_bounds(
     field: &'static str,
     value: usize,
     min: usize,

@@ -6,7 +6,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::api;
+use crate::guard::Label;
 use crate::limits::NAME_MAX_BYTES;
+use crate::refusal::CannotPark;
 use crate::scheduler;
 use crate::state::{self, Event, Status};
 use crate::switch::Strand;
@@ -59,6 +62,8 @@ pub(crate) struct Record {
     pub(crate) joiners: WaitQueue,
     pub(crate) ending: RefCell<Ending>,
     pub(crate) name: RefCell<String>,
+    /// A copy of id and name for the report of an overflowed stack.
+    pub(crate) label: Label,
     pub(crate) slot: RefCell<Option<Box<dyn Any>>>,
 }
 
@@ -79,6 +84,7 @@ impl Record {
             joiners: WaitQueue::new(),
             ending: RefCell::new(Ending::Returned),
             name: RefCell::new(String::new()),
+            label: Label::new(),
             slot: RefCell::new(None),
         }
     }
@@ -100,6 +106,7 @@ impl Record {
         let mut own = self.name.borrow_mut();
         own.clear();
         own.push_str(cut(name, NAME_MAX_BYTES));
+        self.label.set(self.id.get(), name);
     }
 
     /// Moves along the table.
@@ -148,7 +155,7 @@ pub enum JoinError {
     /// [`FiberRef::set_joinable`] forbade it.
     NotJoinable,
     /// The caller cannot park, and the fiber is not dead yet.
-    CannotPark(scheduler::CannotPark),
+    CannotPark(CannotPark),
 }
 
 impl fmt::Display for JoinError {
@@ -238,8 +245,8 @@ impl FiberRef {
             return Err(JoinError::NotJoinable);
         }
         while self.status() != Status::Dead {
-            scheduler::can_park().map_err(JoinError::CannotPark)?;
-            if scheduler::current().as_ref() == Some(self) {
+            api::can_park().map_err(JoinError::CannotPark)?;
+            if api::current().as_ref() == Some(self) {
                 return Err(JoinError::Itself);
             }
             match self.0.joiners.wait(deadline) {

@@ -1,91 +1,54 @@
 //! The scheduler of one thread: who lives, who may run, who waits until when.
 //!
-//! One thread-local value, reached by the free functions of this crate. No borrow of any part is
-//! held across a switch or a call into foreign code.
+//! No borrow of any part is held across a switch or a call into foreign code (a fiber's function,
+//! a drop, a check).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::fiber::{Ending, FiberRef, Job, Record, Wakeup};
+use crate::guard;
+use crate::limits::LOOKED_AT_PER_STEP_COUNT;
 use crate::panics;
+use crate::refusal::{AtCapacity, CannotPark, Shortage};
+use crate::stack::Arena;
 use crate::state::{Event, Status};
 use crate::stats::Stats;
 use crate::switch::{self, CannotSuspend, Pause, Strand};
 use crate::timers::Timers;
+use crate::upkeep::Upkeep;
 
-/// How much one [`turn`] may do.
+/// How much one [`crate::turn`] may do.
 #[derive(Copy, Clone, Debug)]
 pub struct Budget {
-    /// Most switches into a fiber.
+    /// Most switches into a fiber, and most deadlines fired.
     pub fibers: usize,
 }
 
-/// What one [`turn`] did, and what the caller may do next.
+/// What one [`crate::turn`] did, and what the caller may do next.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct Turn {
     /// Switches into a fiber.
     pub ran: usize,
-    /// Some fiber can run at once: do not sleep.
+    /// Something can be done at once: do not sleep.
     pub runnable: bool,
-    /// When to call [`turn`] again if nothing happens before.
+    /// When to take the next turn if nothing happens before: the deadline of a park, or time to
+    /// give memory of idle stacks back.
     pub next_deadline: Option<Instant>,
 }
 
-/// Why a fiber was not made.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AtCapacity {
-    text: String,
-}
-
-impl fmt::Display for AtCapacity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for AtCapacity {}
-
-/// Why parking is refused here.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum CannotPark {
-    /// The code does not run in a fiber.
-    OutsideFiber,
-    /// The code runs in a fiber, but on a stack that is not the fiber's.
-    ForeignStack,
-    /// The fiber is unwinding from a panic.
-    Panicking,
-    /// The check of [`set_pre_park_check`] said no, for this reason.
-    Refused(&'static str),
-}
-
-impl CannotPark {
-    /// The reason as a short sentence without a full stop.
-    pub fn text(&self) -> &'static str {
-        match self {
-            Self::OutsideFiber => "cannot park outside a fiber",
-            Self::ForeignStack => "cannot park on a stack that is not the fiber's",
-            Self::Panicking => "cannot park while a panic unwinds",
-            Self::Refused(why) => why,
-        }
-    }
-}
-
-impl fmt::Display for CannotPark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
-    }
-}
-
-impl std::error::Error for CannotPark {}
-
 /// A question asked before each park: whether the embedder's own state allows a switch now.
 pub type PreParkCheck = fn() -> Result<(), &'static str>;
+
+/// Something that other threads finished and that fibers wait for, looked at in each turn.
+pub(crate) trait Arrivals {
+    /// Wakes whoever waited for what has arrived.
+    fn collect(&self);
+}
 
 /// An idle stack, and the record of its last fiber if nobody holds it any more.
 struct Idle {
@@ -93,48 +56,69 @@ struct Idle {
     record: Option<Rc<Record>>,
 }
 
-struct Scheduler {
+/// All fibers of one thread.
+pub(crate) struct Scheduler {
     config: Cell<Config>,
+    /// Made for the first fiber.
+    arena: RefCell<Option<Arena>>,
     ready: RefCell<VecDeque<Rc<Record>>>,
-    running: RefCell<Option<Rc<Record>>>,
     timers: RefCell<Timers<Rc<Record>>>,
+    /// In no order; each record knows its index.
     living: RefCell<Vec<Rc<Record>>>,
+    /// The stack that was used last is the first to be used again.
     pool: RefCell<Vec<Idle>>,
+    arrivals: RefCell<Vec<Weak<dyn Arrivals>>>,
+    upkeep: Upkeep,
     pre_park_check: Cell<Option<PreParkCheck>>,
     now: Cell<Option<Instant>>,
     spawned_total: Cell<u64>,
     switches_total: Cell<u64>,
+    panics_total: Cell<u64>,
+    trims_total: Cell<u64>,
 }
 
 thread_local! {
-    static SCHEDULER: Scheduler = const { Scheduler::new() };
+    /// The scheduler of this thread.
+    pub(crate) static SCHEDULER: Scheduler = const { Scheduler::new() };
 }
 
 impl Scheduler {
     const fn new() -> Self {
         Self {
             config: Cell::new(Config::DEFAULT),
+            arena: RefCell::new(None),
             ready: RefCell::new(VecDeque::new()),
-            running: RefCell::new(None),
             timers: RefCell::new(Timers::new()),
             living: RefCell::new(Vec::new()),
             pool: RefCell::new(Vec::new()),
+            arrivals: RefCell::new(Vec::new()),
+            upkeep: Upkeep::new(),
             pre_park_check: Cell::new(None),
             now: Cell::new(None),
             spawned_total: Cell::new(0),
             switches_total: Cell::new(0),
+            panics_total: Cell::new(0),
+            trims_total: Cell::new(0),
         }
     }
 
-    fn spawn(&self, name: &str, job: Job) -> Result<FiberRef, AtCapacity> {
-        let fibers_max_count = self.config.get().fibers_max_count;
-        if self.living.borrow().len() >= fibers_max_count as usize {
-            return Err(AtCapacity {
-                text: format!("there are {fibers_max_count} fibers already"),
-            });
+    pub(crate) fn configure(&self, config: Config) -> Result<(), ConfigError> {
+        config.check()?;
+        if self.arena.borrow().is_some() {
+            return Err(ConfigError::InUse);
         }
-        let idle = self.pool.borrow_mut().pop();
-        let Idle { strand, record } = match idle {
+        self.config.set(config);
+        Ok(())
+    }
+
+    pub(crate) fn spawn(&self, name: &str, job: Job) -> Result<FiberRef, AtCapacity> {
+        let max_count = self.config.get().fibers_max_count;
+        let census = self.living.borrow().len();
+        if census >= max_count as usize {
+            return Err(AtCapacity(Shortage::Fibers { max_count }));
+        }
+        let pooled = self.pool.borrow_mut().pop();
+        let Idle { strand, record } = match pooled {
             Some(idle) => idle,
             None => Idle {
                 strand: self.new_strand()?,
@@ -142,42 +126,92 @@ impl Scheduler {
             },
         };
         let record = record.unwrap_or_else(|| Rc::new(Record::new()));
-        let id = self.spawned_total.get() + 1;
-        self.spawned_total.set(id);
-        record.renew(id, name, job);
+        record.renew(bump(&self.spawned_total), name, job);
+        strand.assign(Some(Rc::clone(&record)));
         record.strand.set(Some(strand));
-        record.census.set(self.living.borrow().len());
+        record.census.set(census);
         self.living.borrow_mut().push(Rc::clone(&record));
         self.ready.borrow_mut().push_back(Rc::clone(&record));
         Ok(FiberRef(record))
     }
 
+    #[cold]
     fn new_strand(&self) -> Result<Box<Strand>, AtCapacity> {
-        let stack = corosensei::stack::DefaultStack::new(self.config.get().stack_bytes).map_err(
-            |error| AtCapacity {
-                text: format!("no memory for a stack: {error}"),
-            },
-        )?;
+        let no_memory = |error: std::io::Error| {
+            AtCapacity(Shortage::Memory {
+                error: error.to_string(),
+            })
+        };
+        let mut arena = self.arena.borrow_mut();
+        if arena.is_none() {
+            let Config {
+                stack_bytes,
+                fibers_max_count,
+                pooled_stacks_count,
+                ..
+            } = self.config.get();
+            let stacks_max_count = fibers_max_count.max(pooled_stacks_count) as usize;
+            guard::arm();
+            *arena = Some(Arena::reserve(stack_bytes, stacks_max_count).map_err(no_memory)?);
+        }
+        let arena = arena.as_ref().expect("it was just made");
+        let stack = arena.take().map_err(no_memory)?;
         Ok(Box::new(Strand::new(stack, run_job)))
     }
 
-    fn turn(&self, now: Instant, budget: Budget) -> Turn {
-        assert!(self.running.borrow().is_none(), "a fiber cannot run a turn");
+    pub(crate) fn turn(
+        &self,
+        now: Instant,
+        budget: Budget,
+        mut may_go_on: impl FnMut() -> bool,
+    ) -> Turn {
+        assert!(
+            !switch::is_active(),
+            "a fiber cannot take a turn of the scheduler"
+        );
         self.now.set(Some(now));
-        self.fire_timers(now);
+        self.collect_arrivals();
+        self.fire_timers(now, budget.fibers);
         let mut ran = 0;
         while ran < budget.fibers && self.run_next() {
             ran += 1;
+            if !may_go_on() {
+                break;
+            }
         }
+        let interval = Duration::from_millis(self.config.get().trim_interval_ms.into());
+        self.upkeep
+            .step(now, ran, interval, |from, most| self.trim_some(from, most));
+        let next_park_end = self.timers.borrow().next_deadline();
+        let is_late = next_park_end.is_some_and(|deadline| deadline <= now);
         Turn {
             ran,
-            runnable: !self.ready.borrow().is_empty(),
-            next_deadline: self.timers.borrow().next_deadline(),
+            runnable: is_late || !self.ready.borrow().is_empty(),
+            next_deadline: next_park_end.into_iter().chain(self.upkeep.due()).min(),
         }
     }
 
-    fn fire_timers(&self, now: Instant) {
-        loop {
+    fn collect_arrivals(&self) {
+        for at in 0.. {
+            let source = match self.arrivals.borrow().get(at) {
+                Some(source) => source.upgrade(),
+                None => return,
+            };
+            if let Some(source) = source {
+                source.collect();
+            }
+        }
+    }
+
+    /// Has the source looked at in each turn, as long as somebody keeps it.
+    pub(crate) fn expect_arrivals(&self, source: Weak<dyn Arrivals>) {
+        let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.retain(|source| source.strong_count() > 0);
+        arrivals.push(source);
+    }
+
+    fn fire_timers(&self, now: Instant, most: usize) {
+        for _ in 0..most {
             let due = self.timers.borrow_mut().pop_due(now);
             let Some(fiber) = due else { return };
             self.make_ready(&fiber, Wakeup::Timeout);
@@ -192,10 +226,8 @@ impl Scheduler {
             .strand
             .take()
             .expect("a fiber in the run queue has its stack");
-        *self.running.borrow_mut() = Some(Rc::clone(&fiber));
-        self.switches_total.set(self.switches_total.get() + 1);
+        bump(&self.switches_total);
         let pause = strand.resume();
-        *self.running.borrow_mut() = None;
         match pause {
             Pause::Parked => fiber.strand.set(Some(strand)),
             Pause::Yielded => {
@@ -207,21 +239,21 @@ impl Scheduler {
         true
     }
 
-    /// Takes a fiber off the lists. The joiners look at its end, its stack waits for another.
+    /// Takes a fiber off the lists. Whoever waits for its end looks, its stack waits for another.
     fn bury(&self, fiber: Rc<Record>, strand: Box<Strand>) {
         fiber.step(Event::End);
+        strand.assign(None);
         fiber.joiners.wake_all();
         self.strike_out(&fiber);
-        let record = if Rc::strong_count(&fiber) == 1 {
-            let cargo = fiber.slot.borrow_mut().take();
+        let mut record = None;
+        if Rc::strong_count(&fiber) == 1 {
+            let cargo = fiber.slot.take();
             drop(cargo);
-            Some(fiber)
-        } else {
-            None
-        };
-        let mut pool = self.pool.borrow_mut();
-        if pool.len() < self.config.get().pooled_stacks_count as usize {
-            pool.push(Idle { strand, record });
+            record = Some(fiber);
+        }
+        let has_room = self.pool.borrow().len() < self.config.get().pooled_stacks_count as usize;
+        if has_room {
+            self.pool.borrow_mut().push(Idle { strand, record });
         }
     }
 
@@ -234,18 +266,20 @@ impl Scheduler {
         }
     }
 
-    fn make_ready(&self, fiber: &Rc<Record>, verdict: Wakeup) -> bool {
+    pub(crate) fn make_ready(&self, fiber: &Rc<Record>, verdict: Wakeup) -> bool {
         if fiber.status.get() != Status::Parked {
             return false;
         }
         fiber.step(Event::Wake);
         fiber.verdict.set(verdict);
-        self.timers.borrow_mut().disarm(fiber);
+        if fiber.timer.is_armed() {
+            self.timers.borrow_mut().disarm(fiber);
+        }
         self.ready.borrow_mut().push_back(Rc::clone(fiber));
         true
     }
 
-    fn cancel(&self, fiber: &Rc<Record>) -> bool {
+    pub(crate) fn cancel(&self, fiber: &Rc<Record>) -> bool {
         if fiber.status.get() == Status::Dead || fiber.is_cancelled.replace(true) {
             return false;
         }
@@ -256,8 +290,9 @@ impl Scheduler {
     }
 
     /// The running fiber, if it may park here.
-    fn parkable(&self) -> Result<Rc<Record>, CannotPark> {
-        switch::can_suspend().map_err(|why| match why {
+    #[inline]
+    pub(crate) fn parkable(&self) -> Result<Rc<Record>, CannotPark> {
+        let fiber = switch::suspendable().map_err(|why| match why {
             CannotSuspend::NoStrand => CannotPark::OutsideFiber,
             CannotSuspend::ForeignStack => CannotPark::ForeignStack,
         })?;
@@ -267,11 +302,12 @@ impl Scheduler {
         if let Some(check) = self.pre_park_check.get() {
             check().map_err(CannotPark::Refused)?;
         }
-        let running = self.running.borrow();
-        running.clone().ok_or(CannotPark::OutsideFiber)
+        Ok(fiber)
     }
 
-    fn park(&self, fiber: &Rc<Record>, deadline: Option<Instant>) -> Wakeup {
+    /// Parks a fiber that [`Self::parkable`] gave.
+    #[inline]
+    pub(crate) fn park(&self, fiber: &Rc<Record>, deadline: Option<Instant>) -> Wakeup {
         if fiber.must_unwind() {
             return Wakeup::Cancelled;
         }
@@ -282,12 +318,107 @@ impl Scheduler {
         switch::suspend(Pause::Parked).expect("it was asked whether this can be suspended");
         fiber.verdict.get()
     }
+
+    /// Sends a fiber that [`Self::parkable`] gave to the end of the run queue.
+    pub(crate) fn give_way(&self, fiber: &Record) -> Wakeup {
+        fiber.step(Event::Yield);
+        switch::suspend(Pause::Yielded).expect("it was asked whether this can be suspended");
+        if fiber.must_unwind() {
+            Wakeup::Cancelled
+        } else {
+            Wakeup::Ready
+        }
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<FiberRef> {
+        let living = self.living.borrow();
+        living
+            .iter()
+            .find(|fiber| fiber.id.get() == id)
+            .cloned()
+            .map(FiberRef)
+    }
+
+    pub(crate) fn all(&self) -> Vec<FiberRef> {
+        self.living.borrow().iter().cloned().map(FiberRef).collect()
+    }
+
+    pub(crate) fn now(&self) -> Option<Instant> {
+        self.now.get()
+    }
+
+    pub(crate) fn set_pre_park_check(&self, check: PreParkCheck) {
+        self.pre_park_check.set(Some(check));
+    }
+
+    /// Trims at most so many resting stacks, the living fibers' first, then the idle ones. Says
+    /// where it stopped, or `None` at the end.
+    fn trim_some(&self, from: usize, most: usize) -> Option<usize> {
+        let living = self.living.borrow();
+        let mut pool = self.pool.borrow_mut();
+        let stacks_count = living.len() + pool.len();
+        let mut trimmed_count = 0;
+        let mut at = from;
+        while at < stacks_count {
+            if trimmed_count == most || at - from == LOOKED_AT_PER_STEP_COUNT {
+                return Some(at);
+            }
+            let was_trimmed = match living.get(at) {
+                Some(fiber) => trim_resting(fiber),
+                None => pool[at - living.len()].strand.trim(),
+            };
+            trimmed_count += usize::from(was_trimmed);
+            self.trims_total
+                .set(self.trims_total.get() + u64::from(was_trimmed));
+            at += 1;
+        }
+        None
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let fibers_alive_count = self.living.borrow().len();
+        let fibers_runnable_count = self.ready.borrow().len();
+        let fibers_running_count = usize::from(switch::is_active());
+        Stats {
+            fibers_alive_count,
+            fibers_runnable_count,
+            fibers_parked_count: fibers_alive_count - fibers_runnable_count - fibers_running_count,
+            timers_armed_count: self.timers.borrow().len(),
+            stacks_pooled_count: self.pool.borrow().len(),
+            spawned_total: self.spawned_total.get(),
+            switches_total: self.switches_total.get(),
+            panics_total: self.panics_total.get(),
+            trims_total: self.trims_total.get(),
+        }
+    }
 }
 
-/// Runs the job of the running fiber. Called on the fiber's stack.
+/// Suspended fibers are leaked: nobody can resume them any more, and their frames may hold
+/// anything. Idle stacks leave in order.
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        for fiber in self.living.take() {
+            std::mem::forget(fiber);
+        }
+    }
+}
+
+fn trim_resting(fiber: &Record) -> bool {
+    let mut strand = fiber.strand.take();
+    let was_trimmed = strand.as_mut().is_some_and(|strand| strand.trim());
+    fiber.strand.set(strand);
+    was_trimmed
+}
+
+/// Counts one more, and says how many there are.
+fn bump(total: &Cell<u64>) -> u64 {
+    total.set(total.get() + 1);
+    total.get()
+}
+
+/// Runs the job of the running fiber. Called on the fiber's stack; does not unwind.
 fn run_job() {
-    let fiber = SCHEDULER.with(|scheduler| scheduler.running.borrow().clone());
-    let fiber = fiber.expect("a strand is resumed for a fiber");
+    let fiber = switch::owner().expect("a strand is resumed for a fiber");
     let job = fiber.job.take().expect("a new fiber has a job");
     let outcome = catch_unwind(AssertUnwindSafe(|| match job {
         Job::Once(job) => job(),
@@ -295,6 +426,7 @@ fn run_job() {
     }));
     if let Err(payload) = outcome {
         let message = panics::text(payload);
+        SCHEDULER.with(|scheduler| bump(&scheduler.panics_total));
         log::error!(
             "fiber {} ({}) panicked: {message}",
             fiber.id.get(),
@@ -324,163 +456,6 @@ pub(crate) fn parkable() -> Result<Rc<Record>, CannotPark> {
 /// Parks a fiber that [`parkable`] gave.
 pub(crate) fn park_checked(fiber: &Rc<Record>, deadline: Option<Instant>) -> Wakeup {
     SCHEDULER.with(|scheduler| scheduler.park(fiber, deadline))
-}
-
-/// Makes a fiber that runs `f`. It is runnable, not run at once. Works inside and outside fibers.
-///
-/// # Errors
-/// [`AtCapacity`] if there are too many fibers or no memory for a stack.
-pub fn spawn(name: &str, f: impl FnOnce() + 'static) -> Result<FiberRef, AtCapacity> {
-    SCHEDULER.with(|scheduler| scheduler.spawn(name, Job::Once(Box::new(f))))
-}
-
-/// As [`spawn`], for a function that many fibers run: on a pooled stack nothing is allocated.
-///
-/// # Errors
-/// As [`spawn`].
-pub fn spawn_shared(name: &str, f: &Rc<dyn Fn()>) -> Result<FiberRef, AtCapacity> {
-    SCHEDULER.with(|scheduler| scheduler.spawn(name, Job::Shared(Rc::clone(f))))
-}
-
-/// The fiber that runs now, if any does.
-pub fn current() -> Option<FiberRef> {
-    SCHEDULER.with(|scheduler| scheduler.running.borrow().clone().map(FiberRef))
-}
-
-/// Whether [`park`] may be called here.
-///
-/// # Errors
-/// The reason why not.
-pub fn can_park() -> Result<(), CannotPark> {
-    SCHEDULER.with(|scheduler| scheduler.parkable().map(|_| ()))
-}
-
-/// Suspends the running fiber until it is woken, cancelled, or the deadline has passed. A fiber
-/// that is cancelled already gets [`Wakeup::Cancelled`] at once, every time.
-///
-/// # Errors
-/// If parking is refused here; nothing happened then.
-pub fn try_park(deadline: Option<Instant>) -> Result<Wakeup, CannotPark> {
-    SCHEDULER.with(|scheduler| {
-        let fiber = scheduler.parkable()?;
-        Ok(scheduler.park(&fiber, deadline))
-    })
-}
-
-/// As [`try_park`].
-///
-/// # Panics
-/// If [`can_park`] is an error.
-pub fn park(deadline: Option<Instant>) -> Wakeup {
-    try_park(deadline).unwrap_or_else(|why| panic!("{why}"))
-}
-
-/// Parks even in a cancelled fiber: never [`Wakeup::Cancelled`].
-///
-/// # Panics
-/// As [`park`].
-pub fn park_uncancellable(deadline: Option<Instant>) -> Wakeup {
-    shielded(|| park(deadline))
-}
-
-/// Runs `f` so that parks in it are not ended by cancellation, for a fiber that has to clean up.
-/// The flag stays: the first park after it says so. Outside a fiber it just runs `f`.
-pub fn shielded<R>(f: impl FnOnce() -> R) -> R {
-    struct Shield(Option<FiberRef>);
-    impl Drop for Shield {
-        fn drop(&mut self) {
-            if let Some(fiber) = &self.0 {
-                fiber.0.shields_count.set(fiber.0.shields_count.get() - 1);
-            }
-        }
-    }
-    let shield = Shield(current());
-    if let Some(fiber) = &shield.0 {
-        fiber.0.shields_count.set(fiber.0.shields_count.get() + 1);
-    }
-    f()
-}
-
-/// Lets the other runnable fibers run first. [`Wakeup::Cancelled`] (after the others ran) if the
-/// fiber is cancelled, else [`Wakeup::Ready`].
-///
-/// # Panics
-/// As [`park`].
-pub fn yield_now() -> Wakeup {
-    SCHEDULER.with(|scheduler| {
-        let fiber = scheduler.parkable().unwrap_or_else(|why| panic!("{why}"));
-        fiber.step(Event::Yield);
-        switch::suspend(Pause::Yielded).expect("it was asked whether this can be suspended");
-        if fiber.must_unwind() {
-            Wakeup::Cancelled
-        } else {
-            Wakeup::Ready
-        }
-    })
-}
-
-/// Parks for `time`: [`Wakeup::Timeout`] is the normal end. A time beyond what the clock can
-/// count is for ever.
-///
-/// # Panics
-/// As [`park`].
-pub fn sleep(time: Duration) -> Wakeup {
-    park(now().checked_add(time))
-}
-
-/// Whether the running fiber is cancelled and no shield is up: the question to ask in a long
-/// computation. False outside a fiber.
-pub fn check_cancel() -> bool {
-    current().is_some_and(|fiber| fiber.0.must_unwind())
-}
-
-/// The time that the last [`turn`] was given; before the first, that of the clock.
-pub fn now() -> Instant {
-    SCHEDULER
-        .with(|scheduler| scheduler.now.get())
-        .unwrap_or_else(clock::read)
-}
-
-/// Runs fibers: first every deadline up to `now` fires, then runnable fibers run, each at most
-/// until it gives way, at most `budget.fibers` switches. Does not block.
-///
-/// # Panics
-/// Inside a fiber.
-pub fn turn(now: Instant, budget: Budget) -> Turn {
-    SCHEDULER.with(|scheduler| scheduler.turn(now, budget))
-}
-
-/// Has `check` asked before each park; its text is the reason of [`CannotPark::Refused`]. For
-/// embedders whose own state forbids switching at times. One per thread; `None` removes it.
-pub fn set_pre_park_check(check: Option<PreParkCheck>) {
-    SCHEDULER.with(|scheduler| scheduler.pre_park_check.set(check));
-}
-
-/// Sets the bounds of this thread's fibers.
-///
-/// # Errors
-/// If a value is out of its bounds, or fibers exist already.
-pub fn configure(config: Config) -> Result<(), crate::config::ConfigError> {
-    config.check()?;
-    SCHEDULER.with(|scheduler| {
-        if scheduler.spawned_total.get() > 0 {
-            return Err(crate::config::ConfigError::InUse);
-        }
-        scheduler.config.set(config);
-        Ok(())
-    })
-}
-
-/// Counts of this thread at this moment.
-pub fn stats() -> Stats {
-    SCHEDULER.with(|scheduler| Stats {
-        fibers_alive_count: scheduler.living.borrow().len(),
-        fibers_runnable_count: scheduler.ready.borrow().len(),
-        timers_armed_count: scheduler.timers.borrow().len(),
-        stacks_pooled_count: scheduler.pool.borrow().len(),
-        spawned_total: scheduler.spawned_total.get(),
-        switches_total: scheduler.switches_total.get(),
-    })
 }
 
 #[cfg(test)]

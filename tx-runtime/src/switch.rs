@@ -5,12 +5,19 @@
 //! `suspend` checks that it really runs on the strand that it is about to leave, and a strand
 //! that is dropped in the middle of a job is leaked, never unwound.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr;
+use std::rc::Rc;
 
-use corosensei::stack::{DefaultStack, Stack};
+use corosensei::stack::Stack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::fiber::Record;
+use crate::guard::Label;
+use crate::limits::TRIM_KEEP_BYTES;
+use crate::stack::{self, FiberStack};
 
 /// What a resumed strand is told.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -41,62 +48,91 @@ pub(crate) enum CannotSuspend {
     ForeignStack,
 }
 
-/// The strand that runs on this thread.
-#[derive(Copy, Clone)]
-struct Active {
-    yielder: *const Yielder<Order, Pause>,
-    stack_low: usize,
+/// What a strand shows to the code that runs on it.
+struct Face {
+    /// Null before the first resume.
+    yielder: Cell<*const Yielder<Order, Pause>>,
+    guard: Range<usize>,
     stack_high: usize,
+    /// An address in the frame that suspended last. What lies deeper than a few words below it
+    /// holds nothing while the strand rests.
+    resting: Cell<usize>,
+    owner: RefCell<Option<Rc<Record>>>,
+    /// The owner's label, for the signal handler, which may not borrow.
+    label: Cell<*const Label>,
 }
 
-impl Active {
-    const NONE: Self = Self {
-        yielder: ptr::null(),
-        stack_low: 0,
-        stack_high: 0,
-    };
+impl Face {
+    fn holds(&self, address: usize) -> bool {
+        self.guard.end <= address && address < self.stack_high
+    }
 }
 
 thread_local! {
-    static ACTIVE: Cell<Active> = const { Cell::new(Active::NONE) };
+    /// The face of the strand that runs on this thread; null if none does.
+    static ACTIVE: Cell<*const Face> = const { Cell::new(ptr::null()) };
+}
+
+/// The face of the running strand.
+#[inline]
+fn active() -> Option<&'static Face> {
+    // SAFETY: the pointer is null or was set by `Strand::enter` on this thread, which holds the
+    // face until the strand has given control back. The lifetime is longer than that, but no
+    // caller in this module keeps the reference across a switch.
+    unsafe { ACTIVE.get().as_ref() }
 }
 
 /// A stack and the loop on it.
 pub(crate) struct Strand {
-    coroutine: ManuallyDrop<Coroutine<Order, Pause, (), DefaultStack>>,
-    /// As it must be while this strand runs. The yielder is known after the first resume.
-    active: Active,
+    coroutine: ManuallyDrop<Coroutine<Order, Pause, (), FiberStack>>,
+    face: Rc<Face>,
     /// Whether a job is in the middle of its work on this stack.
     is_in_job: bool,
+    /// Whether it ran since it was last trimmed.
+    is_untrimmed: bool,
 }
 
 impl Strand {
     /// A strand that calls `run_job` each time it is resumed between jobs. `run_job` must not
     /// unwind.
-    pub(crate) fn new(stack: DefaultStack, run_job: fn()) -> Self {
-        let (stack_low, stack_high) = (stack.limit().get(), stack.base().get());
-        let coroutine = Coroutine::with_stack(stack, move |yielder, order| {
-            ACTIVE.set(Active {
-                yielder,
-                stack_low,
-                stack_high,
-            });
-            job_loop(yielder, order, run_job);
+    pub(crate) fn new(stack: FiberStack, run_job: fn()) -> Self {
+        let face = Rc::new(Face {
+            yielder: Cell::new(ptr::null()),
+            guard: stack.guard_range(),
+            stack_high: stack.base().get(),
+            resting: Cell::new(stack.base().get()),
+            owner: RefCell::new(None),
+            label: Cell::new(ptr::null()),
         });
+        let coroutine = Coroutine::with_stack(stack, move |yielder, order| {
+            active()
+                .expect("this is what `enter` entered")
+                .yielder
+                .set(yielder);
+            job_loop(order, run_job);
+        });
+        let coroutine = ManuallyDrop::new(coroutine);
         Self {
-            coroutine: ManuallyDrop::new(coroutine),
-            active: Active {
-                yielder: ptr::null(),
-                stack_low,
-                stack_high,
-            },
+            coroutine,
+            face,
             is_in_job: false,
+            is_untrimmed: false,
         }
+    }
+
+    /// Says whose jobs run on it from now on, or that nobody's do.
+    pub(crate) fn assign(&self, owner: Option<Rc<Record>>) {
+        let label = owner
+            .as_ref()
+            .map_or(ptr::null(), |owner| ptr::from_ref(&owner.label));
+        self.face.label.set(label);
+        self.face.owner.replace(owner);
     }
 
     /// Runs the strand until it suspends itself or its job ends.
     pub(crate) fn resume(&mut self) -> Pause {
         self.is_in_job = true;
+        self.is_untrimmed = true;
         let pause = self
             .enter(Order::Go)
             .expect("a strand leaves its loop only when told to quit");
@@ -105,13 +141,28 @@ impl Strand {
     }
 
     fn enter(&mut self, order: Order) -> Option<Pause> {
-        let resumer = ACTIVE.replace(self.active);
+        let resumer = ACTIVE.replace(Rc::as_ptr(&self.face));
         let result = self.coroutine.resume(order);
-        self.active = ACTIVE.replace(resumer);
+        ACTIVE.set(resumer);
         match result {
             CoroutineResult::Yield(pause) => Some(pause),
             CoroutineResult::Return(()) => None,
         }
+    }
+
+    /// Gives back the memory that deep calls left below the resting frames. One system call if
+    /// the strand ran since the last time, and that is what is returned; else nothing.
+    pub(crate) fn trim(&mut self) -> bool {
+        if !std::mem::take(&mut self.is_untrimmed) {
+            return false;
+        }
+        let high = self.face.resting.get().saturating_sub(TRIM_KEEP_BYTES);
+        // SAFETY: the strand is suspended (it is borrowed mutably, and a running one is held by
+        // its `resume`). Below the frame of `leave` there are only the few words that the
+        // switch itself saves, and TRIM_KEEP_BYTES are left for them. A stack grows down, so
+        // whatever is used there later is written first.
+        unsafe { stack::discard(self.face.guard.end, high) };
+        true
     }
 }
 
@@ -129,34 +180,69 @@ impl Drop for Strand {
     }
 }
 
-fn job_loop(yielder: &Yielder<Order, Pause>, mut order: Order, run_job: fn()) {
+fn job_loop(mut order: Order, run_job: fn()) {
     while order == Order::Go {
         run_job();
-        order = yielder.suspend(Pause::JobEnded);
+        order = leave(Pause::JobEnded).expect("the loop runs on its own strand");
     }
 }
 
-/// Whether [`suspend`] would work here.
+/// If the address is in the guard of the running strand: the label of the strand's owner. May be
+/// called in a signal handler.
+pub(crate) fn owner_of_guard(address: usize) -> Option<*const Label> {
+    let face = active()?;
+    let label = face.label.get();
+    (face.guard.contains(&address) && !label.is_null()).then_some(label)
+}
+
+/// Whether a strand runs on this thread.
+pub(crate) fn is_active() -> bool {
+    !ACTIVE.get().is_null()
+}
+
+/// The owner of the running strand.
 #[inline]
-pub(crate) fn can_suspend() -> Result<(), CannotSuspend> {
-    let active = ACTIVE.get();
-    if active.yielder.is_null() {
-        return Err(CannotSuspend::NoStrand);
-    }
-    let here = ptr::from_ref(&active).addr();
-    if here < active.stack_low || here >= active.stack_high {
-        return Err(CannotSuspend::ForeignStack);
-    }
-    Ok(())
+pub(crate) fn owner() -> Option<Rc<Record>> {
+    active()?.owner.borrow().clone()
 }
 
-/// Leaves the running strand; returns when it is resumed.
+/// The owner of the running strand, if [`suspend`] would work here.
+#[inline]
+pub(crate) fn suspendable() -> Result<Rc<Record>, CannotSuspend> {
+    let face = suspendable_face()?;
+    face.owner.borrow().clone().ok_or(CannotSuspend::NoStrand)
+}
+
+/// Leaves the running strand in the middle of its job; returns when it is resumed.
 #[inline]
 pub(crate) fn suspend(pause: Pause) -> Result<(), CannotSuspend> {
-    can_suspend()?;
-    // SAFETY: the yielder is not null, so a strand of this thread is between `resume` and its
-    // next suspension, and the yielder lives on that strand's stack for as long. This very frame
-    // is on that stack too, so it is the strand that is left.
-    unsafe { (*ACTIVE.get().yielder).suspend(pause) };
-    Ok(())
+    // A strand is told to quit only between jobs.
+    leave(pause).map(|_order| ())
+}
+
+#[inline]
+fn suspendable_face() -> Result<&'static Face, CannotSuspend> {
+    let face = active().ok_or(CannotSuspend::NoStrand)?;
+    if !face.holds(here()) {
+        return Err(CannotSuspend::ForeignStack);
+    }
+    Ok(face)
+}
+
+/// An address in the caller's frame, or near it.
+#[inline]
+fn here() -> usize {
+    let mark = 0_u8;
+    std::hint::black_box(ptr::from_ref(&mark)).addr()
+}
+
+#[inline]
+fn leave(pause: Pause) -> Result<Order, CannotSuspend> {
+    let face = suspendable_face()?;
+    face.resting.set(here());
+    let yielder = face.yielder.get();
+    // SAFETY: a strand of this thread is between `resume` and its next suspension, and it has
+    // set the yielder, which lives on that strand's stack for as long, before anything else. This
+    // very frame is on that stack too, so it is the strand that is left.
+    Ok(unsafe { (*yielder).suspend(pause) })
 }

@@ -1,0 +1,1 @@
+//! Random lives against a model that has no stacks.
