@@ -8,7 +8,9 @@ mod arrows;
 mod bans;
 mod constants;
 mod limits_page;
+mod links;
 mod lua;
+mod manifests;
 mod safety;
 mod shape;
 mod source;
@@ -68,8 +70,12 @@ const SOURCE_RULES: &[fn(&Source) -> Vec<Finding>] = &[
 ];
 
 /// The rules over the text of any file of the repository.
-const TEXT_RULES: &[fn(&str, &str) -> Vec<Finding>] =
-    &[words::machine_paths, words::unfinished, words::line_ends];
+const TEXT_RULES: &[fn(&str, &str) -> Vec<Finding>] = &[
+    words::machine_paths,
+    words::unfinished,
+    words::line_ends,
+    manifests::members_inherit,
+];
 
 /// Checks everything and prints what was found.
 pub(crate) fn run() -> Result<(), String> {
@@ -92,6 +98,7 @@ pub(crate) fn check() -> Result<Vec<Finding>, String> {
     }
     let files = workspace::files()?;
     findings.extend(lua::every_module_has_tests(&files));
+    findings.extend(links::links_lead_somewhere(&files, read));
     for (path, text) in read_texts(&files) {
         findings.extend(TEXT_RULES.iter().flat_map(|rule| rule(&path, &text)));
         if path.ends_with(".lua") {
