@@ -60,7 +60,7 @@ pub enum Leg {
     /// TX to worker: nothing more comes, end the response.
     Close,
     /// Worker to TX: the response is over (complete, or its client has gone); lent bytes come
-    /// home.
+    /// home. It may take the place of a `Continue` that has not left: MUST-CLOSE came first.
     Closed,
     /// TX to worker: free the shuttle. Before `Closed` this ends the request without an answer:
     /// its client has gone, or the worker answers 500.
@@ -110,7 +110,7 @@ table! {
     by Tx: Request | Continue => Write;
     by Worker: Write => Continue unless last;
     by Tx: Request | Continue => Close;
-    by Worker: Write | Close => Closed;
+    by Worker: Write | Continue | Close => Closed;
     by Tx: Request | Continue | Closed => Release;
     by Worker: Answer | Release => Free;
 }
