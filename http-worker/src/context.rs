@@ -103,6 +103,14 @@ impl Cx {
         }
     }
 
+    /// Tells the witness that TX can see from now on what this mark announced.
+    #[inline]
+    pub(crate) fn published(&mut self, mark: Mark, ticket: u64) {
+        if let Some(witness) = &mut self.witness {
+            witness.published(mark, ticket);
+        }
+    }
+
     /// A name for a request that was never given before.
     pub(crate) fn new_ticket(&mut self) -> u64 {
         self.next_ticket += 1;
@@ -114,6 +122,7 @@ impl Cx {
         self.mark(Mark::MarkClientGone, ticket);
         self.mark(Mark::SendClientGone, ticket);
         self.shore.hail_client_gone(berth);
+        self.published(Mark::SendClientGone, ticket);
     }
 
     /// Takes a free berth, unless others wait for one and it is not this one's turn.
@@ -163,8 +172,10 @@ impl Cx {
         self.disown(shuttle.berth());
         match shuttle.advance(Leg::Closed) {
             Ok(()) => {
-                self.mark(Mark::SendClosed, shuttle.worker_ticket);
+                let ticket = shuttle.worker_ticket;
+                self.mark(Mark::SendClosed, ticket);
                 self.shore.send(shuttle);
+                self.published(Mark::SendClosed, ticket);
             }
             Err(e) => {
                 log::error!("{shuttle:?}: {e}");

@@ -217,6 +217,7 @@ impl Conn {
         cx.stats.requests.one();
         cx.mark(Mark::SendRequest, ticket);
         cx.shore.send(shuttle);
+        cx.published(Mark::SendRequest, ticket);
         cx.mark(Mark::WorkerGoesOn, ticket);
         if self.socket.has_fin {
             cx.hail(berth, ticket);

@@ -367,7 +367,7 @@ impl Conn {
             }
             cx.mark(Mark::SendContinue, trip.ticket);
             match cx.shore.send_continue(kept) {
-                Ok(()) => return,
+                Ok(()) => return cx.published(Mark::SendContinue, trip.ticket),
                 Err(shuttle) => kept = shuttle,
             }
         }
