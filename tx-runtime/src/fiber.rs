@@ -10,7 +10,7 @@ use crate::api;
 use crate::guard::Label;
 use crate::limits::NAME_MAX_BYTES;
 use crate::refusal::CannotPark;
-use crate::scheduler;
+use crate::scheduler::{self, SCHEDULER};
 use crate::state::{self, Event, Status};
 use crate::switch::Strand;
 use crate::sync::{Link, WaitQueue};
@@ -185,6 +185,13 @@ impl FiberRef {
     /// later step of the turn.
     pub fn wake(&self) -> bool {
         scheduler::wake(&self.0)
+    }
+
+    /// Runs a runnable fiber now, until it parks, yields or ends; then the caller goes on. The caller
+    /// may be a fiber, and does not park by it. False, and nothing happens, if the fiber is not
+    /// runnable.
+    pub fn run_now(&self) -> bool {
+        SCHEDULER.with(|scheduler| scheduler.run_now(&self.0))
     }
 
     /// Flags the fiber as cancelled and ends its park, now or when it next parks, with

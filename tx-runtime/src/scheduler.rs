@@ -187,7 +187,7 @@ impl Scheduler {
         Turn {
             ran,
             runnable: is_late || !self.ready.borrow().is_empty(),
-            next_deadline: next_park_end.into_iter().chain(self.upkeep.due()).min(),
+            next_deadline: self.next_deadline(),
         }
     }
 
@@ -210,6 +210,12 @@ impl Scheduler {
         arrivals.push(source);
     }
 
+    /// When something is to be done next if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let next_park_end = self.timers.borrow().next_deadline();
+        next_park_end.into_iter().chain(self.upkeep.due()).min()
+    }
+
     fn fire_timers(&self, now: Instant, most: usize) {
         for _ in 0..most {
             let due = self.timers.borrow_mut().pop_due(now);
@@ -221,6 +227,25 @@ impl Scheduler {
     fn run_next(&self) -> bool {
         let next = self.ready.borrow_mut().pop_front();
         let Some(fiber) = next else { return false };
+        self.run(fiber);
+        true
+    }
+
+    /// Runs one runnable fiber before its turn, also from inside another fiber, which goes on as
+    /// soon as that one gives way.
+    pub(crate) fn run_now(&self, fiber: &Rc<Record>) -> bool {
+        let found = {
+            let mut ready = self.ready.borrow_mut();
+            // One that was just made is the last.
+            let place = ready.iter().rposition(|other| Rc::ptr_eq(other, fiber));
+            place.and_then(|place| ready.remove(place))
+        };
+        let Some(fiber) = found else { return false };
+        self.run(fiber);
+        true
+    }
+
+    fn run(&self, fiber: Rc<Record>) {
         fiber.step(Event::Resume);
         let mut strand = fiber
             .strand
@@ -236,7 +261,6 @@ impl Scheduler {
             }
             Pause::JobEnded => self.bury(fiber, strand),
         }
-        true
     }
 
     /// Takes a fiber off the lists. Whoever waits for its end looks, its stack waits for another.

@@ -10,6 +10,29 @@ use crate::test_world::in_world;
 use crate::{Budget, Turn, Wakeup, current, now, park, sleep, stats, turn, turn_while, yield_now};
 
 #[test]
+fn a_fiber_that_is_run_now_does_not_wait_for_its_turn() {
+    in_world(|world| {
+        for name in ["a", "b"] {
+            let log = world.log();
+            world.spawn(name, move || {
+                log.say(format!("{name}0"));
+                let inner = log.clone();
+                let made = crate::spawn("inner", move || {
+                    inner.say(format!("{name}1"));
+                    assert_eq!(yield_now(), Wakeup::Ready);
+                    inner.say(format!("{name}3"));
+                });
+                let made = made.expect("there is room");
+                assert!(made.run_now());
+                log.say(format!("{name}2"));
+            });
+        }
+        world.turn();
+        assert_eq!(world.said(), "a0 a1 a2 b0 b1 b2 a3 b3");
+    });
+}
+
+#[test]
 fn fibers_take_turns() {
     in_world(|world| {
         for name in ["a", "b"] {
