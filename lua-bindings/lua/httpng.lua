@@ -1,0 +1,409 @@
+-- `httpng`: the server as programs configure it. What is said here about values, orders of checks
+-- and texts of errors is httpng's; programs compare them.
+local core = ...
+local fiber = require('fiber')
+local log = require('log')
+local listen = require('httpng.listen')
+local router = require('httpng.router')
+
+---@class httpng
+local httpng = { router = router }
+
+-- Requests ------------------------------------------------------------------------------------
+
+---A request. Its fields are made when they are read for the first time; read before the handler
+---returns what is wanted afterwards, or call `req:keep()`.
+---@class httpng.request
+---@field method string as sent; any token
+---@field path string without the query, not decoded
+---@field query? string what follows the first `?`
+---@field host string the authority without the port
+---@field body string
+---@field headers table<string, string> by lower-case name; cookies and lists are joined, else the last wins
+---@field https? boolean true over TLS
+---@field is_websocket boolean whether the client asks for a WebSocket
+---@field version_major integer
+---@field version_minor integer
+---@field peer? httpng.address who asks
+---@field ouraddr? httpng.address whom they asked
+local request = {}
+
+---@class httpng.address
+---@field host string
+---@field port integer
+---@field family 'AF_INET'|'AF_INET6'
+---@field type 'SOCK_STREAM'
+---@field protocol 'tcp'
+
+---What a router's pattern captured, or nil.
+---@param name string
+---@return string?
+function request:stash(name)
+    local stash = rawget(self, '_stash')
+    return stash and stash[name]
+end
+
+---All values of a header, in the order in which they came.
+---@param name string in any case
+---@return string[]
+function request:header_values(name)
+    return core.req_values(self, name)
+end
+
+---Reads all fields now, so that they stay when the request is over.
+---@return httpng.request self
+function request:keep()
+    local _ = self.method, self.path, self.query, self.host, self.body, self.headers
+    _ = self.https, self.is_websocket, self.version_major, self.version_minor
+    _ = self.peer, self.ouraddr
+    return self
+end
+
+-- Responses -----------------------------------------------------------------------------------
+
+---The answer to a request. Every method waits, if it must, until it is its turn to send. When the
+---response is over, or its client has left, nothing is sent any more and the methods say so.
+---@class httpng.io
+---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
+local io = {}
+
+---Sends a part of the body. The first one sends status 200 and `io.headers` before it.
+---@param body string|number
+---@param is_last? boolean
+---@return boolean closed true when the response is over or the client has left
+function io:write(body, is_last) end ---@diagnostic disable-line
+
+---Sends status and headers, and a part of the body if there is one.
+---@param code integer
+---@param headers? table<string, string|number|string[]> `io.headers` if it is left out
+---@param body? string
+---@param is_last? boolean
+---@return boolean closed
+function io:write_header(code, headers, body, is_last) end ---@diagnostic disable-line
+
+---Ends the response.
+function io:close() end
+
+---Whether the response is over or its client has left.
+---@return boolean
+function io:is_closed() end ---@diagnostic disable-line
+
+io = {
+    write = core.write, write_header = core.write_header,
+    close = core.close, is_closed = core.is_closed,
+    _mark = core.mark,
+}
+
+---Ordinary access to what a handler returned, for values that have a metatable.
+local function flatten(answer)
+    return { status = answer.status, headers = answer.headers, body = answer.body }
+end
+
+core.set_metatables(
+    { __index = core.bind(core.req_index, request), __tostring = function() return 'request' end },
+    { __index = core.bind(core.io_index, io), __tostring = function() return 'io' end },
+    flatten)
+
+-- Configuration -------------------------------------------------------------------------------
+
+local state = 'idle' -- 'configuring', 'running', 'stopping'
+local running -- what was applied last
+local debug_hooks = {}
+
+local TLS_VERSIONS = {
+    ssl3 = '1.2', tls1 = '1.2', ['tls1.0'] = '1.2', ['tls1.1'] = '1.2',
+    ['tls1.2'] = '1.2', ['tls1.3'] = '1.3',
+}
+
+local INTEGERS = {
+    { 'threads', 1, 0, 256 },
+    { 'max_conn_per_thread', 262144, 1, 256 * 1024 * 1024 },
+    { 'max_shuttles_per_thread', 4096, 1, 65535 },
+    { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
+    { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
+}
+
+-- Ours, in seconds: how long a client may take.
+local TIMEOUTS = {
+    { 'header_timeout', 30 }, { 'body_timeout', 60 },
+    { 'idle_timeout', 75 }, { 'write_timeout', 60 },
+}
+
+local SHUTTLE_SIZE_MIN = 64
+
+---An option; NULL of any kind is nil.
+local function option(cfg, name)
+    local value = cfg[name]
+    if type(value) == 'cdata' and value == nil then return nil end
+    return value
+end
+
+local function integer(cfg, name, default, min, max)
+    local value = option(cfg, name)
+    if value == nil then return default end
+    local number = tonumber(value)
+    if type(number) ~= 'number' or type(value) == 'cdata' and number == nil then
+        error(('parameter %s is not a number'):format(name), 0)
+    end
+    if number ~= number then error(('parameter %s is not a number'):format(name), 0) end
+    number = number < 0 and math.ceil(number) or math.floor(number)
+    if number < min then
+        log.warn('parameter "%s" is %s, which is below %s: %s is used', name, number, min, min)
+        return min
+    elseif number > max then
+        log.warn('parameter "%s" is %s, which is above %s: %s is used', name, number, max, max)
+        return max
+    end
+    return number
+end
+
+local function seconds(cfg, name, default)
+    local value = option(cfg, name)
+    if value == nil then return default end
+    local number = tonumber(value)
+    if not number or number ~= number then
+        error(('parameter %s is not a number'):format(name), 0)
+    end
+    return number
+end
+
+local function is_callable(value)
+    if type(value) == 'function' then return true end
+    local meta = getmetatable(value)
+    return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
+end
+
+---@return {path: string, handler: function}[]
+local function read_sites(cfg, is_reload)
+    local sites = {}
+    local given = option(cfg, 'sites')
+    local seen = {}
+    local function add(path, handler)
+        if seen[path] then
+            if is_reload then
+                error(path == '/' and 'duplicated site description for /'
+                    or 'duplicated site description', 0)
+            end
+            error(path == '/' and 'There can be only one "/"' or "Can't add duplicate paths", 0)
+        end
+        if seen['/'] and not is_reload then
+            error('Can\'t add other paths after adding "/"', 0)
+        end
+        seen[path] = true
+        sites[#sites + 1] = { path = path, handler = handler }
+    end
+    if given ~= nil then
+        if type(given) ~= 'table' then error('sites is not a table', 0) end
+        for _, site in ipairs(given) do
+            if type(site) ~= 'table' then error('sites is not a table of tables', 0) end
+            if site.path == nil then error('sites[].path is nil', 0) end
+            if type(site.path) ~= 'string' then error('sites[].path is not a string', 0) end
+            if type(site.handler) == 'string' then
+                error('sites[].handler: directories are not served by this version', 0)
+            end
+            if not is_callable(site.handler) then
+                error('sites[].handler is not a function or string', 0)
+            end
+            add(site.path, site.handler)
+        end
+    end
+    local handler = option(cfg, 'handler')
+    if handler ~= nil then
+        if not is_callable(handler) then
+            error('handler is not a function or table (router object)', 0)
+        end
+        add('/', handler)
+    end
+    return sites
+end
+
+---Those that stay keep their order, new ones follow, and `/` is last.
+local function in_reload_order(sites, before)
+    local by_path, ordered, root = {}, {}, nil
+    for _, site in ipairs(sites) do by_path[site.path] = site end
+    local function take(path)
+        local site = by_path[path]
+        by_path[path] = nil
+        if site and path == '/' then root = site elseif site then ordered[#ordered + 1] = site end
+    end
+    for _, site in ipairs(before) do take(site.path) end
+    for _, site in ipairs(sites) do take(site.path) end
+    ordered[#ordered + 1] = root
+    return ordered
+end
+
+local function read_min_proto(cfg)
+    local value = cfg.min_proto_version
+    if value == nil then value = 'tls1.2' end
+    if type(value) ~= 'string' then error('min_proto_version is not a string', 0) end
+    local version = TLS_VERSIONS[value]
+    if not version then error('unknown min_proto_version specified', 0) end
+    if version == '1.2' and value ~= 'tls1.2' then
+        log.warn('min_proto_version "%s" is not offered by this server: tls1.2 is used', value)
+    end
+    return value
+end
+
+local function read_security_level(cfg)
+    local value = cfg.openssl_security_level
+    if value == nil then return 1 end
+    if type(value) ~= 'number' and type(value) ~= 'string' or not tonumber(value) then
+        error('openssl_security_level is not a number', 0)
+    end
+    local level = math.floor(tonumber(value))
+    if level < 0 or level > 5 then error('openssl_security_level is invalid', 0) end
+    log.warn('openssl_security_level has no effect: TLS is not made by OpenSSL here')
+    return level
+end
+
+---The choices that a reload must not change: nil leaves them, NULL means the default.
+local function unchanged(cfg, name, read, current)
+    local value = rawget(cfg, name)
+    if type(value) == 'nil' then return current end
+    local wanted = read(cfg)
+    if wanted ~= current then
+        error(("%s can't be changed on reconfiguration"):format(name), 0)
+    end
+    return current
+end
+
+---Checks everything; changes nothing.
+local function read(cfg, before, listeners)
+    local new = {}
+    if option(cfg, 'c_sites_func') ~= nil then
+        if before then error("Reconfiguration can't be used with C handlers", 0) end
+        error('c_sites_func must be a function', 0)
+    end
+    for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
+    new.thread_termination_timeout = seconds(cfg, 'thread_termination_timeout', 60)
+    for _, row in ipairs(TIMEOUTS) do
+        local value = seconds(cfg, row[1], row[2])
+        if value <= 0 then error(('parameter %s is not above zero'):format(row[1]), 0) end
+        new[row[1]] = value
+    end
+    new.sites = read_sites(cfg, before ~= nil)
+    new.use_body_split = option(cfg, 'use_body_split') and true or false
+    if before then
+        new.sites = in_reload_order(new.sites, before.sites)
+        if new.shuttle_size ~= before.shuttle_size then
+            error("Reconfiguration can't change shuttle_size", 0)
+        end
+    elseif #new.sites == 0 then
+        error('No handlers specified', 0)
+    end
+    if new.shuttle_size < SHUTTLE_SIZE_MIN then
+        error('shuttle_size is too small for Lua handlers', 0)
+    end
+    if before then
+        new.min_proto_version =
+            unchanged(cfg, 'min_proto_version', read_min_proto, before.min_proto_version)
+        new.openssl_security_level = unchanged(cfg, 'openssl_security_level',
+            read_security_level, before.openssl_security_level)
+        if type(cfg.listen) ~= 'nil' then
+            error("listen can't be changed on reconfiguration", 0)
+        end
+        new.listen = before.listen
+    else
+        new.min_proto_version = read_min_proto(cfg)
+        new.openssl_security_level = read_security_level(cfg)
+        new.listen = listeners or listen.normalise(nil)
+    end
+    new.min_tls = TLS_VERSIONS[new.min_proto_version]
+    local stage = option(cfg, 'stage')
+    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 then
+        error('stage is not 1, 2 or 3', 0)
+    end
+    new.stage = stage
+    return new
+end
+
+local function configure(cfg)
+    if state == 'stopping' then error('shutdown is in progress', 0) end
+    if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
+    local listeners
+    if option(cfg, 'listen') ~= nil then
+        listeners = listen.normalise(cfg.listen)
+        cfg.listen = listeners
+    end
+    local before = running
+    local new = read(cfg, before, listeners)
+    state = 'configuring'
+    local failed = (before and core.reconfigure or core.start)(new)
+    if failed then
+        state = before and 'running' or 'idle'
+        error(failed, 0)
+    end
+    running, state = new, 'running'
+end
+
+---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
+---requests on their way finish with the handler they started with. Options that are left out have
+---their defaults. Nothing changes if anything is wrong.
+---@param cfg httpng.config
+function httpng.cfg(cfg)
+    if cfg == nil then error('No parameters specified', 2) end
+    if type(cfg) ~= 'table' then error('No parameters specified', 2) end
+    local ok, err = pcall(configure, cfg)
+    if not ok then error(err, 2) end
+end
+
+---@class httpng.config
+---@field listen? integer|string|table default: port 3300 of all addresses
+---@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
+---@field sites? {path: string, handler: function}[] the first whose path matches answers
+---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread
+---@field max_conn_per_thread? integer default 262144
+---@field max_shuttles_per_thread? integer requests on their way, default 4096
+---@field max_body_len? integer bytes, default 1 MiB
+---@field shuttle_size? integer bytes, default 65536; has no effect
+---@field use_body_split? boolean has no effect: bodies of any size are delivered whole
+---@field thread_termination_timeout? number seconds, default 60; 0 or less: for ever
+---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
+---@field openssl_security_level? integer 0..5; has no effect
+---@field header_timeout? number seconds for a request head, default 30
+---@field body_timeout? number seconds of silence in a request body, default 60
+---@field idle_timeout? number seconds between requests, default 75
+---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
+---@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
+
+---Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
+function httpng.shutdown()
+    if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
+    if state ~= 'running' then error('Server is not launched', 2) end
+    if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
+    state = 'stopping'
+    core.stop()
+    local ok, err = true, nil
+    -- Whoever waits here may be cancelled, but the server has to be stopped all the same.
+    while not core.stopped() do
+        local slept, why = pcall(fiber.sleep, 0.002)
+        if not slept then
+            ok, err = false, why
+            break
+        end
+    end
+    if ok then
+        core.forget_sites()
+        running, state = nil, 'idle'
+        return
+    end
+    fiber.new(function()
+        while not core.stopped() do fiber.sleep(0.002) end
+        core.forget_sites()
+        running, state = nil, 'idle'
+    end)
+    error(err, 0)
+end
+
+---Ends threads that terminate gracefully now.
+function httpng.force_decrease_threads()
+    if state == 'stopping' then error('Shutdown is in progress', 2) end
+    if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+end
+
+---For tests.
+function httpng._cfg_debug(hooks)
+    debug_hooks = type(hooks) == 'table' and hooks or {}
+end
+
+return httpng

@@ -1,0 +1,235 @@
+//! The Rust half of `httpng`: applies configurations that the Lua half has checked.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use crate::config::{ListenAddr, ServerConfig, TlsPairs, TlsVersion};
+use crate::env::Stage;
+use crate::host::Metatables;
+use crate::host::sites::{Site, Sites};
+use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
+use crate::realm::{Realm, realm};
+
+/// See `lua/httpng.lua`.
+pub(super) const VERBS: &[(&str, Verb)] = &[
+    ("bind", verb(bind)),
+    ("set_metatables", verb(set_metatables)),
+    ("start", verb(start)),
+    ("reconfigure", verb(reconfigure)),
+    ("stop", verb(stop)),
+    ("stopped", verb(stopped)),
+    ("forget_sites", verb(forget_sites)),
+];
+
+/// See `lua/httpng/listen.lua`.
+pub(super) const LISTEN_VERBS: &[(&str, Verb)] = &[("resolve", verb(resolve))];
+
+/// `resolve(host)`: the addresses of a host, or nil. Asks the system, which may block the thread
+/// for a while: that is done once, when the server starts.
+fn resolve(stack: &mut Stack) -> Outcome {
+    let host = stack.lossy(1).unwrap_or_default();
+    let found = (host.as_str(), 0).to_socket_addrs();
+    let Some(found) = found.ok().filter(|found| found.len() > 0) else {
+        stack.push_nil();
+        return Ok(1);
+    };
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in found {
+        if !addresses.contains(&address.ip()) {
+            addresses.push(address.ip());
+        }
+    }
+    stack.push_table(addresses.len(), 0);
+    for (place, address) in addresses.iter().enumerate() {
+        stack.push_str(&address.to_string());
+        stack.set_item(-2, place + 1);
+    }
+    Ok(1)
+}
+
+/// `bind(verb, methods)`: the index function of `req` or `io`, with the methods it knows.
+fn bind(stack: &mut Stack) -> Outcome {
+    stack.set_top(2);
+    if stack.rebind(1) {
+        Ok(1)
+    } else {
+        Err(Raise::text("this is no verb"))
+    }
+}
+
+/// `set_metatables(req, io, flatten)`.
+fn set_metatables(stack: &mut Stack) -> Outcome {
+    stack.set_top(3);
+    let flatten = stack.anchor();
+    let io = stack.anchor();
+    let req = stack.anchor();
+    realm().http.metatables.set(Metatables { req, io, flatten });
+    Ok(0)
+}
+
+/// `start(config)`: nil, or why it failed.
+fn start(stack: &mut Stack) -> Outcome {
+    let realm = realm();
+    let config = read_config(stack, 1)?;
+    let started = realm.control.borrow_mut().start(&config);
+    match started {
+        Ok(ends) => {
+            realm.http.land(ends);
+            apply(&realm, stack)?;
+            Ok(0)
+        }
+        Err(why) => {
+            stack.push_str(&why);
+            Ok(1)
+        }
+    }
+}
+
+/// `reconfigure(config)`: nil, or why it failed.
+fn reconfigure(stack: &mut Stack) -> Outcome {
+    let realm = realm();
+    let config = read_config(stack, 1)?;
+    let done = realm.control.borrow_mut().reconfigure(&config);
+    match done {
+        Ok(()) => {
+            apply(&realm, stack)?;
+            Ok(0)
+        }
+        Err(why) => {
+            stack.push_str(&why);
+            Ok(1)
+        }
+    }
+}
+
+/// What of a configuration is ours: handlers and stage.
+fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
+    let sites = read_sites(stack)?;
+    release(stack, &realm.http.set_sites(sites));
+    let stage = stack.number_field(1, "stage");
+    if let Some(stage) = stage.and_then(Stage::from_number) {
+        realm.stage.set(stage);
+    }
+    Ok(())
+}
+
+/// Anchors the handlers of `config.sites`.
+fn read_sites(stack: &mut Stack) -> Result<Sites, Raise> {
+    if stack.raw_field(1, "sites") != Kind::Table {
+        return Err(Raise::text("sites is not a table"));
+    }
+    let list = stack.top();
+    let mut sites = Vec::new();
+    for place in 1..=stack.raw_len(list) {
+        if stack.raw_item(list, place) != Kind::Table {
+            return Err(Raise::text("sites is not a table of tables"));
+        }
+        let path = stack.text_field(-1, "path").unwrap_or_default();
+        let _ = stack.raw_field(-1, "handler");
+        sites.push(Site {
+            path: path.into(),
+            anchor: stack.anchor(),
+        });
+        stack.pop(1);
+    }
+    stack.pop(1);
+    Ok(Sites(sites))
+}
+
+/// Handlers that serve a request now are on a stack and live on there.
+fn release(stack: &mut Stack, sites: &Rc<Sites>) {
+    for site in &sites.0 {
+        stack.release(site.anchor);
+    }
+}
+
+/// `stop()`: resets all connections.
+fn stop(_: &mut Stack) -> Outcome {
+    realm().control.borrow_mut().stop(Some(tx_runtime::now()));
+    Ok(0)
+}
+
+/// `stopped()`: whether workers and handlers have ended, but for the handler that asks.
+fn stopped(stack: &mut Stack) -> Outcome {
+    let realm = realm();
+    let is_handler = tx_runtime::current().is_some_and(|fiber| realm.http.serves(&fiber));
+    let open = realm.http.open_count() - usize::from(is_handler && realm.http.open_count() > 0);
+    let stopped = open == 0 && realm.control.borrow_mut().stopped();
+    stack.push_bool(stopped);
+    Ok(1)
+}
+
+/// `forget_sites()`: after a shutdown no handler is held.
+fn forget_sites(stack: &mut Stack) -> Outcome {
+    release(stack, &realm().http.set_sites(Sites::default()));
+    Ok(0)
+}
+
+/// Reads a table that the Lua half made.
+fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
+    let number = |stack: &mut Stack, name| stack.number_field(slot, name).unwrap_or(0.0);
+    let ms = |stack: &mut Stack, name| (number(stack, name) * 1000.0) as u64;
+    let termination = ms(stack, "thread_termination_timeout");
+    Ok(ServerConfig {
+        threads: number(stack, "threads") as u16,
+        listeners: read_listeners(stack, slot)?,
+        min_tls: match stack.text_field(slot, "min_tls").as_deref() {
+            Some("1.3") => TlsVersion::V13,
+            _ => TlsVersion::V12,
+        },
+        max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
+        max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
+        max_body_len_bytes: number(stack, "max_body_len") as u64,
+        thread_termination_timeout_ms: (termination > 0).then_some(termination),
+        header_timeout_ms: ms(stack, "header_timeout").max(1),
+        body_timeout_ms: ms(stack, "body_timeout").max(1),
+        idle_timeout_ms: ms(stack, "idle_timeout").max(1),
+        write_timeout_ms: ms(stack, "write_timeout").max(1),
+    })
+}
+
+fn read_listeners(stack: &mut Stack, slot: Slot) -> Result<Vec<ListenAddr>, Raise> {
+    if stack.raw_field(slot, "listen") != Kind::Table {
+        return Err(Raise::text("unknown listen_conf type"));
+    }
+    let list = stack.top();
+    let mut listeners = Vec::new();
+    for place in 1..=stack.raw_len(list) {
+        let _ = stack.raw_item(list, place);
+        let addr = stack.text_field(-1, "addr").unwrap_or_default();
+        let ip: IpAddr = addr
+            .parse()
+            .map_err(|_| Raise::text("Can't parse IP address"))?;
+        let port = stack.number_field(-1, "port").unwrap_or(0.0) as u16;
+        let tls = read_tls(stack);
+        listeners.push(ListenAddr {
+            addr: SocketAddr::new(ip, port),
+            tls,
+        });
+        stack.pop(1);
+    }
+    stack.pop(1);
+    Ok(listeners)
+}
+
+/// The certificates of the listener on top of the stack.
+fn read_tls(stack: &mut Stack) -> Option<TlsPairs> {
+    let item = stack.top();
+    let _ = stack.raw_field(item, "uses_sni");
+    let uses_sni = stack.truth(-1);
+    let is_tls = stack.raw_field(item, "tls") == Kind::Table;
+    let list = stack.top();
+    let mut pairs = Vec::new();
+    for place in 1..=if is_tls { stack.raw_len(list) } else { 0 } {
+        let _ = stack.raw_item(list, place);
+        let certificate = stack.text_field(-1, "certificate_file").unwrap_or_default();
+        let key = stack
+            .text_field(-1, "certificate_key_file")
+            .unwrap_or_default();
+        pairs.push((PathBuf::from(certificate), PathBuf::from(key)));
+        stack.pop(1);
+    }
+    stack.set_top(item);
+    is_tls.then_some(TlsPairs { pairs, uses_sni })
+}

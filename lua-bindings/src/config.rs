@@ -1,0 +1,93 @@
+//! What `httpng.cfg` wants of the network side, and the trait by which it gets it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use http_proto::Exchange;
+use shuttle_core::TxEnd;
+
+/// A checked configuration: every number is within its range, every address is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Worker threads; `0` means that the worker runs inside the TX loop.
+    pub threads: u16,
+    /// Where to listen, without duplicates, in the order they were given.
+    pub listeners: Vec<ListenAddr>,
+    /// The oldest TLS version that is accepted.
+    pub min_tls: TlsVersion,
+    /// Connections that one thread accepts; more wait in the backlog.
+    pub max_conn_per_thread: usize,
+    /// Requests of one thread that may be in the hands of Lua at a time.
+    pub max_shuttles_per_thread: u32,
+    /// The longest request body, in bytes. More is answered with 413.
+    pub max_body_len_bytes: u64,
+    /// What a thread that ends gracefully may take before its connections are reset, in
+    /// milliseconds. Absent: for ever.
+    pub thread_termination_timeout_ms: Option<u64>,
+    /// How long a client may take to send a request head, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// How long a client may be silent in the middle of a request body, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long a connection without a request is kept, in milliseconds.
+    pub idle_timeout_ms: u64,
+    /// How long a client may take nothing of a response, in milliseconds.
+    pub write_timeout_ms: u64,
+}
+
+/// One address to listen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddr {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// Certificates, if TLS is spoken there.
+    pub tls: Option<TlsPairs>,
+}
+
+/// The certificates of one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPairs {
+    /// PEM files: certificate chain and private key.
+    pub pairs: Vec<(PathBuf, PathBuf)>,
+    /// Whether the certificate is chosen by the name that the client asks for. Otherwise there is
+    /// exactly one pair and it is given to everybody.
+    pub uses_sni: bool,
+}
+
+/// TLS versions that can be the lowest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V12,
+    /// TLS 1.3.
+    V13,
+}
+
+/// The network side as Lua steers it. Implemented by whoever composes the program; all calls come
+/// from the TX thread, most of them from inside a fiber, and none may park or run Lua.
+pub trait HttpControl {
+    /// Binds the listeners and starts the workers. The ends that come back, one per worker, are
+    /// landed by the caller.
+    ///
+    /// May block for as long as binding and starting threads takes.
+    ///
+    /// # Errors
+    /// What httpng says in such a case (`bind error`, `unable to open certificate file` ...),
+    /// followed by the details. Nothing is left running then.
+    fn start(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String>;
+
+    /// Applies what may change while serving (limits and timeouts; `threads` if the implementation
+    /// can). Listeners and TLS are those of the start, whatever `config` says.
+    ///
+    /// # Errors
+    /// Why it cannot be applied. Nothing has changed then.
+    fn reconfigure(&mut self, config: &ServerConfig) -> Result<(), String>;
+
+    /// Stops accepting and ends the connections: those that still work by the deadline are reset,
+    /// without a deadline all are at once. Returns at once; calling it again may only bring the end
+    /// nearer.
+    fn stop(&mut self, deadline: Option<Instant>);
+
+    /// Whether everything that was started has ended. True as well if nothing ever was.
+    fn stopped(&mut self) -> bool;
+}

@@ -1,0 +1,424 @@
+//! The fibers that serve requests: take one, call its handler, see its response to the end.
+
+use std::rc::Rc;
+
+use http_proto::{Leg, Mark};
+use tx_runtime::FiberRef;
+
+use super::reply::{self, HeadFault};
+use super::trips::{Ticket, Trip};
+use super::{HttpHost, request};
+use crate::env::Stage;
+use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES};
+use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
+use crate::realm::{Realm, realm};
+
+/// What fibers of the pool are called until a handler names them.
+pub(super) const NAME: &str = "http";
+
+/// Where a serving thread keeps what every request needs, so that no name has to be looked up:
+/// above the error handler.
+#[derive(Clone, Copy)]
+struct Desk;
+
+impl Desk {
+    const REQ_META: Slot = 2;
+    const IO_META: Slot = 3;
+    const STATUS: Slot = 4;
+    const HEADERS: Slot = 5;
+    const BODY: Slot = 6;
+    const TOP: Slot = 6;
+
+    /// A Lua thread with everything in its place.
+    fn set_up(realm: &Realm) -> Thread {
+        let thread = realm.vm.with_main(Thread::new);
+        let mut stack = thread.stack();
+        let metatables = realm.http.metatables.get();
+        stack.push_anchored(metatables.req);
+        stack.push_anchored(metatables.io);
+        stack.push_str("status");
+        stack.push_str("headers");
+        stack.push_str("body");
+        debug_assert_eq!(stack.top(), Self::TOP);
+        thread
+    }
+}
+
+/// What a fiber of the pool runs.
+pub(super) fn run() {
+    let realm = realm();
+    let me = tx_runtime::current().expect("this runs in a fiber");
+    let mut thread = Desk::set_up(&realm);
+    realm.stats.runs(me.id());
+    loop {
+        let is_fit = take_requests(&realm, &me, &mut thread);
+        if !is_fit || !wait_for_turn(&realm.http, &me) {
+            break;
+        }
+        realm.stats.runs(me.id());
+    }
+    realm.vm.with_main(|stack| thread.discard(stack));
+    let http = &realm.http;
+    http.servers.borrow_mut().remove(&me.id());
+    http.pump();
+}
+
+/// Serves while this fiber is the runner and there are requests. False: the fiber is not to be used
+/// again.
+fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool {
+    let http = &realm.http;
+    while http.runner.get() == me.id() {
+        let next = http.arrived.borrow_mut().pop_front();
+        let Some(ticket) = next else { break };
+        serve(realm, ticket, thread);
+        realm.fibers.retire_handler(me, NAME);
+        realm.stats.request_over();
+        if me.is_cancelled() {
+            resign(http, me);
+            return false;
+        }
+        if http.runner.get() == 0 {
+            http.runner.set(me.id());
+        }
+    }
+    resign(http, me);
+    true
+}
+
+fn resign(http: &HttpHost, me: &FiberRef) {
+    if http.runner.get() == me.id() {
+        http.runner.set(0);
+    }
+}
+
+/// Waits in the pool until this fiber is made the runner. False: it is not wanted any more.
+fn wait_for_turn(http: &HttpHost, me: &FiberRef) -> bool {
+    if http.is_closing.get() || http.idle.borrow().len() >= IDLE_FIBERS_MAX_COUNT {
+        return false;
+    }
+    http.idle.borrow_mut().push(me.clone());
+    while http.runner.get() != me.id() {
+        if http.is_closing.get() {
+            http.idle.borrow_mut().retain(|fiber| fiber != me);
+            return false;
+        }
+        let _ = tx_runtime::park_uncancellable(None);
+    }
+    true
+}
+
+/// Serves one request from its arrival to its end.
+fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
+    let http = &realm.http;
+    let Some(site) = prepare(realm, ticket, thread) else {
+        return;
+    };
+    let worker_ticket = http.worker_ticket(ticket);
+    http.mark(Mark::CallHandler, worker_ticket);
+    let called = thread.call(2, 1);
+    http.mark(Mark::ExitHandler, worker_ticket);
+    let reply = match called {
+        Called::Done => judge(realm, &mut thread.stack()),
+        Called::Failed(failure) => Err(failure),
+    };
+    if reply.is_err() {
+        renew(realm, thread);
+    }
+    let mut stack = thread.stack();
+    if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
+        report(realm, &site, &failure);
+        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack));
+        debug_assert!(failed.is_ok(), "the error page has good fields");
+    }
+    stack.set_top(Desk::TOP);
+    http.mark(Mark::ExitFiber, worker_ticket);
+}
+
+/// Puts the handler, `req` and `io` on the stack; the path of the site. Absent: there is nothing to
+/// call, and the request has been answered.
+fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Rc<str>> {
+    let http = &realm.http;
+    let sites = Rc::clone(&http.sites.borrow());
+    let mut trips = http.trips.borrow_mut();
+    let trip = trips.get(ticket)?;
+    http.mark(Mark::FillRequestTable, trip.worker_ticket);
+    let (head, ..) = trip.request()?;
+    let Some(site) = sites.find(head.path()) else {
+        answer_plainly(http, trip, 404, b"not found");
+        trips.end(ticket);
+        return None;
+    };
+    let mut stack = thread.stack();
+    stack.push_anchored(site.anchor);
+    request::push_handle(&mut stack, ticket, Desk::REQ_META);
+    request::push_handle(&mut stack, ticket, Desk::IO_META);
+    Some(Rc::clone(&site.path))
+}
+
+/// What a handler gave back, as positions on the stack.
+#[derive(Clone, Copy)]
+enum Reply {
+    /// Nothing: end the response.
+    End,
+    /// A table with these fields.
+    Table {
+        status: Slot,
+        headers: Slot,
+        body: Slot,
+    },
+}
+
+/// Looks at the value that the handler returned, on top of the stack.
+fn judge(realm: &Rc<Realm>, stack: &mut Stack) -> Result<Reply, Failure> {
+    let value = stack.at(-1);
+    match stack.kind(value) {
+        Kind::Nil => Ok(Reply::End),
+        // As httpng: a returned string is ignored. (Its body would be the next idea; programs rely
+        // on neither.)
+        Kind::String => Ok(Reply::End),
+        Kind::Table => {
+            if stack.push_metatable(value) {
+                stack.pop(1);
+                flatten(realm, stack, value)?;
+            }
+            for name in [Desk::STATUS, Desk::HEADERS, Desk::BODY] {
+                stack.push_copy(name);
+                stack.raw_get(value);
+            }
+            Ok(Reply::Table {
+                status: value + 1,
+                headers: value + 2,
+                body: value + 3,
+            })
+        }
+        other => Err(fault(format!(
+            "a handler returns a table or nil, not a {}",
+            other.name()
+        ))),
+    }
+}
+
+/// Replaces a table with a metatable by a plain one that has its fields by ordinary access, which
+/// may run user code.
+fn flatten(realm: &Rc<Realm>, stack: &mut Stack, value: Slot) -> Result<(), Failure> {
+    stack.push_anchored(realm.http.metatables.get().flatten);
+    stack.push_copy(value);
+    match crate::raw::call(stack, 1, 1) {
+        Called::Done => {
+            stack.replace(value);
+            Ok(())
+        }
+        Called::Failed(failure) => Err(failure),
+    }
+}
+
+fn fault(message: String) -> Failure {
+    Failure {
+        message,
+        traceback: String::new(),
+    }
+}
+
+/// A thread in which a call failed is not used again.
+fn renew(realm: &Rc<Realm>, thread: &mut Thread) {
+    let spent = std::mem::replace(thread, Desk::set_up(realm));
+    realm.vm.with_main(|stack| spent.discard(stack));
+}
+
+fn report(realm: &Realm, site: &str, failure: &Failure) {
+    realm.stats.handler_failed();
+    let message = &failure.message;
+    match failure.traceback.as_str() {
+        "" => log::error!("User handler for \"{site}\" failed with error \"{message}\""),
+        traceback => {
+            log::error!("User handler for \"{site}\" failed with error \"{message}\"\n{traceback}");
+        }
+    }
+}
+
+/// Sees the response to its end. The error is one of the handler's reply: then nothing was sent for
+/// it.
+fn respond(
+    realm: &Rc<Realm>,
+    ticket: Ticket,
+    stack: &mut Stack,
+    reply: Result<Reply, Failure>,
+) -> Result<(), Failure> {
+    let reply = reply?;
+    let http = &realm.http;
+    let is_fresh = http.with_trip(ticket, |trip| !trip.head_sent && !trip.is_over());
+    if is_fresh == Some(true) {
+        respond_at_once(realm, ticket, stack, reply)?;
+    } else {
+        finish_started(realm, ticket, stack, reply);
+    }
+    see_off(realm, ticket);
+    Ok(())
+}
+
+/// The whole response in one go: nothing has left yet, so the shuttle is home.
+fn respond_at_once(
+    realm: &Rc<Realm>,
+    ticket: Ticket,
+    stack: &mut Stack,
+    reply: Reply,
+) -> Result<(), Failure> {
+    let http = &realm.http;
+    let mut trips = http.trips.borrow_mut();
+    let Some(trip) = trips.get(ticket) else {
+        return Ok(());
+    };
+    let worker_ticket = trip.worker_ticket;
+    let Some(shuttle) = trip.home.as_mut() else {
+        return Ok(());
+    };
+    let mut body_len = 0;
+    let mut body_slot = 0;
+    match reply {
+        Reply::End => shuttle.response.clear(),
+        Reply::Table {
+            status,
+            headers,
+            body,
+        } => {
+            let status = reply::status_of(stack, status);
+            reply::fill_head(stack, &mut shuttle.response, status, headers)
+                .map_err(|HeadFault(text)| fault(format!("the returned {text}")))?;
+            if stack.stringify(body) {
+                (body_slot, body_len) = (body, stack.raw_len(body));
+            }
+        }
+    }
+    shuttle.response.set_content_length(body_len as u64);
+    shuttle.part.clear();
+    if body_len < PIN_FROM_BYTES {
+        if body_len > 0 {
+            shuttle
+                .part
+                .extend_from_slice(stack.bytes(body_slot).unwrap_or_default());
+        }
+        http.mark(Mark::FillHeadAndCopy, worker_ticket);
+        http.mark(Mark::HandOver, worker_ticket);
+        http.mark(Mark::SendComplete, worker_ticket);
+        trip.answered = true;
+        http.send(trip, Leg::Answer);
+    } else {
+        http.mark(Mark::FillHead, worker_ticket);
+        let pin = http.pins.lend(stack, body_slot, shuttle);
+        shuttle.last = true;
+        trip.pins.push(pin);
+        realm.stats.set_pins(http.pins.count());
+        http.mark(Mark::RefAndHandOver, worker_ticket);
+        http.mark(Mark::SendComplete, worker_ticket);
+        http.send(trip, Leg::Write);
+    }
+    trip.head_sent = true;
+    trip.ended = true;
+    trip.wake_all();
+    Ok(())
+}
+
+/// The head has left: what was returned is the last part, or only the end is missing.
+fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: Reply) {
+    let body = match reply {
+        Reply::Table { body, .. } if stack.stringify(body) && stack.raw_len(body) > 0 => Some(body),
+        _ => None,
+    };
+    let _ = match body {
+        Some(body) => reply::finish_with(realm, ticket, stack, body),
+        None => reply::finish(realm, ticket, realm.stage.get() == Stage::Three),
+    };
+}
+
+/// 500, or what can still be said when the head has left.
+fn respond_with_error(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack) -> Result<(), Failure> {
+    let http = &realm.http;
+    let fresh = http.with_trip(ticket, |trip| {
+        let is_fresh = !trip.head_sent && !trip.is_over();
+        if is_fresh {
+            answer_plainly(http, trip, 500, b"Path handler execution error");
+        }
+        is_fresh
+    });
+    if fresh == Some(false) {
+        finish_started(realm, ticket, stack, Reply::End);
+    }
+    see_off(realm, ticket);
+    Ok(())
+}
+
+/// Answers with a short text of our own. The shuttle is home and nothing has left.
+pub(super) fn answer_plainly(http: &HttpHost, trip: &mut Trip, status: u16, text: &[u8]) {
+    let Some(shuttle) = trip.home.as_mut() else {
+        return;
+    };
+    let response = &mut shuttle.response;
+    let done = response.reset(status).is_ok_and(|()| {
+        response
+            .push(b"content-type", b"text/plain; charset=utf-8")
+            .is_ok()
+    });
+    debug_assert!(done, "our own pages have good heads");
+    response.set_content_length(text.len() as u64);
+    shuttle.part.clear();
+    shuttle.part.extend_from_slice(text);
+    http.mark(Mark::FillHeadAndCopy, trip.worker_ticket);
+    http.mark(Mark::HandOver, trip.worker_ticket);
+    http.mark(Mark::SendComplete, trip.worker_ticket);
+    trip.answered = true;
+    trip.head_sent = true;
+    trip.ended = true;
+    http.send(trip, Leg::Answer);
+}
+
+/// Nothing more will be sent: waits until the shuttle is home for the last time and has it freed.
+fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
+    let http = &realm.http;
+    let mut has_slept = false;
+    loop {
+        let is_away = http.with_trip(ticket, |trip| {
+            let is_away = trip.home.is_none() && !trip.answered;
+            if is_away {
+                trip.finisher = tx_runtime::current();
+                if !has_slept {
+                    http.mark(Mark::ExitSleeps, trip.worker_ticket);
+                }
+            }
+            is_away
+        });
+        if is_away != Some(true) {
+            break;
+        }
+        has_slept = true;
+        http.before_park();
+        let _ = tx_runtime::park_uncancellable(None);
+        realm.stats.resumed();
+    }
+    http.with_trip(ticket, |trip| {
+        if trip.answered {
+            return;
+        }
+        http.unpin(realm, trip, Mark::FiberUnrefs);
+        http.mark(Mark::AskToFree, trip.worker_ticket);
+        http.send(trip, Leg::Release);
+    });
+    http.trips.borrow_mut().end(ticket);
+}
+
+impl HttpHost {
+    /// Works on a request. Absent when it is over.
+    pub(super) fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
+        // It is borrowed already only for a finalizer that runs while another verb is at work. It
+        // finds nothing then.
+        self.trips.try_borrow_mut().ok()?.get(ticket).map(f)
+    }
+
+    /// The worker's name for a request, for marks.
+    pub(super) fn worker_ticket(&self, ticket: Ticket) -> u64 {
+        if !self.is_watched {
+            return 0;
+        }
+        self.with_trip(ticket, |trip| trip.worker_ticket)
+            .unwrap_or(0)
+    }
+}

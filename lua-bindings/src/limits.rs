@@ -1,0 +1,38 @@
+//! The limits of the Lua side, each with its reason.
+
+/// Stack slots reserved at the entry of every verb: more than any verb pushes outside of loops.
+pub(crate) const VERB_STACK_SLOTS_COUNT: i32 = 48;
+
+/// Lua threads kept for the next fiber. Each holds about 1 KiB; making one costs a few hundred
+/// nanoseconds.
+pub(crate) const SPARE_THREADS_MAX_COUNT: usize = 256;
+
+/// Requests that may be on the TX side at a time, of all workers together: 256 workers with 4096
+/// berths each. A power of two, because a ticket is an index and a generation in one number.
+pub(crate) const TRIPS_MAX_COUNT: u32 = 1 << 20;
+
+/// From this length on a string is lent to the worker instead of copied: copying is cheaper below
+/// (3-17 ns up to 1 KiB against 3-5 ns for the pin, plus a second trip to give it back), and
+/// ruinous far above (25 µs for 1 MiB).
+pub(crate) const PIN_FROM_BYTES: usize = 1024;
+
+/// Shuttles taken from one worker before the fibers run again: about the batch in which workers
+/// send.
+pub(crate) const DRAIN_MAX_COUNT: usize = 256;
+
+/// Fibers run before the shores are looked at again.
+pub(crate) const FIBERS_PER_TURN_COUNT: usize = 1024;
+
+/// Fibers that wait for the next request instead of ending. Each holds its stack (about 5 KiB
+/// resident) and its Lua thread; starting one cold takes microseconds.
+pub(crate) const IDLE_FIBERS_MAX_COUNT: usize = 512;
+
+/// Levels of a JSON text or value: as in Tarantool. Keeps the C stack of a fiber (1 MiB) far from
+/// its end.
+pub(crate) const JSON_DEPTH_MAX_COUNT: usize = 128;
+
+/// Arrays up to this index may have any gaps: as in Tarantool and lua-cjson.
+pub(crate) const JSON_SPARSE_SAFE_COUNT: usize = 10;
+
+/// A longer array is an error when it has more than this many places per item.
+pub(crate) const JSON_SPARSE_RATIO_COUNT: usize = 2;

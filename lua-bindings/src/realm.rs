@@ -1,0 +1,96 @@
+//! Everything that belongs to the TX thread: one value, found by the verbs that Lua calls.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::HttpControl;
+use crate::env::Stage;
+use crate::fibers::Fibers;
+use crate::host::HttpHost;
+use crate::raw::{Raise, Stack, Vm, may_park};
+use crate::stats::EnvStats;
+
+/// The machine, its fibers and the HTTP side of one TX thread.
+pub(crate) struct Realm {
+    pub(crate) vm: Vm,
+    pub(crate) fibers: Fibers,
+    pub(crate) http: HttpHost,
+    pub(crate) control: RefCell<Box<dyn HttpControl>>,
+    pub(crate) stats: Arc<EnvStats>,
+    pub(crate) stage: Cell<Stage>,
+    /// Where `fiber.clock()` counts from.
+    pub(crate) origin: Instant,
+}
+
+thread_local! {
+    static REALM: RefCell<Option<Rc<Realm>>> = const { RefCell::new(None) };
+}
+
+/// The realm of this thread.
+///
+/// # Panics
+/// Outside of the life of an [`Env`](crate::Env): verbs exist only inside.
+pub(crate) fn realm() -> Rc<Realm> {
+    try_realm().expect("verbs run while their Env lives")
+}
+
+/// The realm of this thread, if there is one.
+pub(crate) fn try_realm() -> Option<Rc<Realm>> {
+    REALM.with_borrow(Clone::clone)
+}
+
+/// Makes `realm` the one of this thread; the former one is given back.
+pub(crate) fn install(realm: Option<Rc<Realm>>) -> Option<Rc<Realm>> {
+    REALM.replace(realm)
+}
+
+impl Realm {
+    /// Suspends the running fiber for Lua code that runs on `stack`.
+    ///
+    /// # Errors
+    /// The Lua error to raise: blocking is refused here, or the fiber is cancelled.
+    pub(crate) fn park(
+        &self,
+        stack: &Stack,
+        deadline: Option<Instant>,
+    ) -> Result<tx_runtime::Wakeup, Raise> {
+        self.before_park(stack)?;
+        let wakeup = tx_runtime::park(deadline);
+        self.stats.resumed();
+        match wakeup {
+            tx_runtime::Wakeup::Cancelled => Err(cancelled()),
+            other => Ok(other),
+        }
+    }
+
+    /// As [`Realm::park`], to let other fibers run.
+    pub(crate) fn yield_now(&self, stack: &Stack) -> Result<(), Raise> {
+        self.before_park(stack)?;
+        let wakeup = tx_runtime::yield_now();
+        self.stats.resumed();
+        match wakeup {
+            tx_runtime::Wakeup::Cancelled => Err(cancelled()),
+            _ => Ok(()),
+        }
+    }
+
+    fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
+        may_park(&self.vm, stack)
+            .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
+        self.http.before_park();
+        Ok(())
+    }
+
+    /// The moment `seconds` on the clock of `fiber.clock()`. Absent for what no clock reaches.
+    pub(crate) fn moment(&self, seconds: f64) -> Option<Instant> {
+        let since = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
+        self.origin.checked_add(since)
+    }
+}
+
+/// What a cancelled fiber finds at its park.
+pub(crate) fn cancelled() -> Raise {
+    Raise::plain("fiber is cancelled")
+}

@@ -1,0 +1,124 @@
+//! Counters of the Lua side. One writer, the TX thread; anybody may read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the TX thread has done and is doing. Read it from any thread; each number is exact by
+/// itself, several together are only near to one another.
+#[derive(Debug)]
+pub struct EnvStats {
+    epoch: Instant,
+    /// Microseconds after `epoch`, plus one; zero while no fiber runs.
+    running_since_us: AtomicU64,
+    running_fiber: AtomicU64,
+    requests_total: AtomicU64,
+    requests_open: AtomicU64,
+    handler_errors_total: AtomicU64,
+    pins: AtomicU64,
+}
+
+impl EnvStats {
+    pub(crate) fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            running_since_us: AtomicU64::new(0),
+            running_fiber: AtomicU64::new(0),
+            requests_total: AtomicU64::new(0),
+            requests_open: AtomicU64::new(0),
+            handler_errors_total: AtomicU64::new(0),
+            pins: AtomicU64::new(0),
+        }
+    }
+
+    /// Since when the thread has been running fibers without coming back to its loop. Absent while
+    /// it is not running any. A watchdog that sees the same moment for seconds has found a fiber
+    /// that does not give way.
+    #[must_use]
+    pub fn running_since(&self) -> Option<Instant> {
+        let us = self
+            .running_since_us
+            .load(Ordering::Relaxed)
+            .checked_sub(1)?;
+        self.epoch.checked_add(Duration::from_micros(us))
+    }
+
+    /// The number of the fiber that was switched to last: with [`EnvStats::running_since`] it names
+    /// the one that is stuck. Zero: unknown.
+    #[must_use]
+    pub fn running_fiber(&self) -> u64 {
+        self.running_fiber.load(Ordering::Relaxed)
+    }
+
+    /// Requests that arrived.
+    #[must_use]
+    pub fn requests_total(&self) -> u64 {
+        self.requests_total.load(Ordering::Relaxed)
+    }
+
+    /// Requests that have arrived and are not over.
+    #[must_use]
+    pub fn requests_open(&self) -> u64 {
+        self.requests_open.load(Ordering::Relaxed)
+    }
+
+    /// Handlers that ended with an error, or with something that is no answer.
+    #[must_use]
+    pub fn handler_errors_total(&self) -> u64 {
+        self.handler_errors_total.load(Ordering::Relaxed)
+    }
+
+    /// Lua strings that are held for a worker.
+    #[must_use]
+    pub fn pins(&self) -> u64 {
+        self.pins.load(Ordering::Relaxed)
+    }
+
+    /// Fibers begin to run.
+    pub(crate) fn turn_begins(&self, now: Instant) {
+        let us = now.saturating_duration_since(self.epoch).as_micros();
+        self.running_since_us.store(
+            u64::try_from(us).unwrap_or(u64::MAX - 1) + 1,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// No fiber runs any more.
+    pub(crate) fn turn_ends(&self) {
+        self.running_since_us.store(0, Ordering::Relaxed);
+    }
+
+    /// A fiber came back from a park.
+    pub(crate) fn resumed(&self) {
+        self.runs(tx_runtime::current().map_or(0, |fiber| fiber.id()));
+    }
+
+    /// This fiber runs now.
+    pub(crate) fn runs(&self, fiber: u64) {
+        self.running_fiber.store(fiber, Ordering::Relaxed);
+    }
+
+    pub(crate) fn request_arrived(&self) {
+        bump(&self.requests_total, 1);
+        bump(&self.requests_open, 1);
+    }
+
+    pub(crate) fn request_over(&self) {
+        bump(&self.requests_open, -1);
+    }
+
+    pub(crate) fn handler_failed(&self) {
+        bump(&self.handler_errors_total, 1);
+    }
+
+    pub(crate) fn set_pins(&self, count: usize) {
+        self.pins.store(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// With one writer no read-modify-write is needed.
+fn bump(counter: &AtomicU64, by: i64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add_signed(by),
+        Ordering::Relaxed,
+    );
+}

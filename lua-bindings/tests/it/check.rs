@@ -1,0 +1,229 @@
+//! `check(handler, script)`: a handler against a script of what the worker does; the text of what
+//! happened.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http_proto::{Exchange, Leg};
+use lua_bindings::{MainStatus, Stage};
+use shuttle_core::{BerthId, Shuttle, Worker};
+
+use crate::world::{World, logged};
+
+/// The script, one step a line:
+///
+/// * `GET /path name:value ... | body`: a request, numbered from 1;
+/// * `turn`: TX runs until it rests;
+/// * `look`: the worker takes what came;
+/// * `continue N`, `closed N`: the worker sends a shuttle back;
+/// * `gone N`: the client of a request leaves;
+/// * `pass MS`: time passes;
+/// * `auto`: both sides go on until everything rests.
+///
+/// After the script everything must be over: no open request, no pin, no travelling shuttle.
+pub(crate) fn check(handler: &str, script: &str) -> String {
+    check_at(Stage::Three, handler, script)
+}
+
+pub(crate) fn check_at(stage: Stage, handler: &str, script: &str) -> String {
+    let world = World::new(stage);
+    let mut play = Play::begin(world, handler);
+    play.run(script);
+    play.end()
+}
+
+/// A handler as a program: the source is that of the function's body, with `req` and `io`.
+pub(crate) fn program(handler: &str) -> String {
+    format!(
+        "local fiber, json, log, httpng = require 'fiber', require 'json', require 'log', require 'httpng'\n\
+         G = G or {{}}\n\
+         httpng.cfg{{ handler = function(req, io)\n{handler}\nend }}"
+    )
+}
+
+pub(crate) struct Play {
+    pub(crate) world: World,
+    held: BTreeMap<u64, Shuttle<Worker, Exchange>>,
+    berths: BTreeMap<u64, BerthId>,
+    text: String,
+}
+
+impl Play {
+    pub(crate) fn begin(mut world: World, handler: &str) -> Self {
+        let status = world.run(&program(handler));
+        assert_eq!(status, MainStatus::Finished, "{:?}", logged());
+        Self {
+            world,
+            held: BTreeMap::new(),
+            berths: BTreeMap::new(),
+            text: String::new(),
+        }
+    }
+
+    pub(crate) fn run(&mut self, script: &str) {
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
+            self.step(line);
+        }
+    }
+
+    /// The text, after everything is proven to be over.
+    pub(crate) fn end(mut self) -> String {
+        self.step("auto");
+        assert!(self.held.is_empty());
+        assert_eq!(
+            self.world.env.open_requests(),
+            0,
+            "open requests\n{}",
+            self.text
+        );
+        assert_eq!(self.world.env.pins(), 0, "pins\n{}", self.text);
+        assert_eq!(
+            self.world.worker().travelling(),
+            0,
+            "travelling\n{}",
+            self.text
+        );
+        self.text
+    }
+
+    fn step(&mut self, line: &str) {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let number = || rest.parse::<u64>().unwrap();
+        match verb {
+            "turn" => self.turn(),
+            "look" => self.look(),
+            "continue" => self.send_continue(number()),
+            "closed" => self.send_closed(number()),
+            "gone" => {
+                let berth = self.berths[&number()];
+                self.world.worker().hail_client_gone(berth);
+            }
+            "pass" => {
+                self.world.pass(Duration::from_millis(number()));
+                self.take_log();
+            }
+            "auto" => self.auto(),
+            method => self.request(method, rest),
+        }
+    }
+
+    fn request(&mut self, method: &str, rest: &str) {
+        let (head, body) = rest.split_once(" | ").unwrap_or((rest, ""));
+        let mut words = head.split_whitespace();
+        let target = words.next().unwrap();
+        let fields: Vec<(&str, &str)> = words.map(|word| word.split_once(':').unwrap()).collect();
+        let (number, berth) = self.world.request(method, target, &fields, body.as_bytes());
+        self.berths.insert(number, berth);
+    }
+
+    fn turn(&mut self) {
+        self.world.settle();
+        self.take_log();
+    }
+
+    fn take_log(&mut self) {
+        for line in logged() {
+            let line = line.lines().next().unwrap_or_default().to_owned();
+            let _ = writeln!(self.text, "{line}");
+        }
+    }
+
+    fn look(&mut self) {
+        while let Some(shuttle) = self.world.worker().recv() {
+            self.tell(&shuttle);
+            match shuttle.leg() {
+                Leg::Answer | Leg::Release => self.world.worker().release(shuttle),
+                _ => {
+                    self.held.insert(shuttle.worker_ticket, shuttle);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, shuttle: &Shuttle<Worker, Exchange>) {
+        let number = shuttle.worker_ticket;
+        let leg = shuttle.leg();
+        let _ = write!(self.text, "{number} {leg:?}");
+        let (exchange, lent) = shuttle.parts();
+        if shuttle.is_abandoned() {
+            let _ = write!(self.text, " abandoned");
+        }
+        if matches!(leg, Leg::Answer | Leg::Write) {
+            let head = &exchange.response;
+            let _ = write!(self.text, " {}", head.status());
+            for (name, value) in head.fields() {
+                let (name, value) = (name.escape_ascii(), value.escape_ascii());
+                let _ = write!(self.text, " [{name}: {value}]");
+            }
+            if let Some(length) = head.content_length() {
+                let _ = write!(self.text, " ({length})");
+            }
+            let _ = write!(self.text, " \"{}\"", brief(&exchange.part));
+            for piece in lent {
+                let _ = write!(self.text, " lent \"{}\"", brief(piece));
+            }
+            if exchange.last {
+                let _ = write!(self.text, " last");
+            }
+        }
+        self.text.push('\n');
+    }
+
+    fn send_continue(&mut self, number: u64) {
+        let mut shuttle = self.held.remove(&number).unwrap();
+        if shuttle.advance(Leg::Continue).is_err() {
+            self.held.insert(number, shuttle);
+            return self.send_closed(number);
+        }
+        if let Err(mut kept) = self.world.worker().send_continue(shuttle) {
+            assert!(kept.accept_close());
+            let _ = writeln!(self.text, "{number} MUST-CLOSE in time");
+            // The shuttle has not crossed: the leg is still that of the write.
+            let ticket = kept.tx_ticket;
+            kept.clear(1 << 16);
+            kept.tx_ticket = ticket;
+            kept.worker_ticket = number;
+            kept.advance(Leg::Request).unwrap();
+            kept.advance(Leg::Close).unwrap();
+            self.held.insert(number, kept);
+            self.send_closed(number);
+        }
+    }
+
+    fn send_closed(&mut self, number: u64) {
+        let mut shuttle = self.held.remove(&number).unwrap();
+        shuttle.advance(Leg::Closed).unwrap();
+        self.world.worker().send(shuttle);
+    }
+
+    fn auto(&mut self) {
+        for _ in 0..1000 {
+            self.turn();
+            self.look();
+            let Some(&number) = self.held.keys().next() else {
+                return;
+            };
+            self.send_continue(number);
+        }
+        panic!("it does not come to rest:\n{}", self.text);
+    }
+}
+
+/// Bytes as text; long runs of one byte are counted.
+fn brief(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for run in bytes.chunk_by(|a, b| a == b) {
+        match run.len() {
+            1..8 => text.push_str(&run.escape_ascii().to_string()),
+            len => {
+                let _ = write!(text, "{}*{len}", run[..1].escape_ascii());
+            }
+        }
+    }
+    text
+}
