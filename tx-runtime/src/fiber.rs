@@ -187,9 +187,9 @@ impl FiberRef {
         scheduler::wake(&self.0)
     }
 
-    /// Runs a runnable fiber now, until it parks, yields or ends; then the caller goes on. The caller
-    /// may be a fiber, and does not park by it. False, and nothing happens, if the fiber is not
-    /// runnable.
+    /// Runs a runnable fiber now, until it parks, yields or ends; then the caller goes on. The
+    /// caller may be a fiber, and does not park by it. False, and nothing happens, if the fiber is
+    /// not runnable.
     pub fn run_now(&self) -> bool {
         SCHEDULER.with(|scheduler| scheduler.run_now(&self.0))
     }
