@@ -54,3 +54,6 @@ impl CachedDate {
         &self.text
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,3 +350,6 @@ fn side_name(side: Side) -> &'static str {
         Side::Tx => "TX",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ pub struct RequestFacts {
     /// How the body ends.
     pub body: RequestBody,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ pub mod date;
 pub mod drawing;
 pub mod error;
 pub mod exchange;
+pub mod fuzzing;
 pub mod h1;
 pub mod head;
 pub mod limits;

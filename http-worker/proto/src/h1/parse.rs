@@ -56,15 +56,14 @@ pub(super) fn head(
     facts.version = line.version;
     facts.is_head = line.method == b"HEAD";
     let fields_start = line_len + 2;
+    let full = input.len() >= limits.head_max_bytes;
     let section = &input[fields_start..input.len().min(limits.head_max_bytes).max(fields_start)];
-    let parsed = with_fields(section, limits.fields_max_count, |fields, len| {
+    let parsed = with_fields(section, full, limits.fields_max_count, |fields, len| {
         fill(&input[..fields_start + len], &line, fields, head)
     })?;
     let declared = match parsed {
         Some(declared) => declared?,
-        None if input.len() >= limits.head_max_bytes => {
-            return Err(PeerErrorKind::HeadTooLong.into());
-        }
+        None if full => return Err(PeerErrorKind::HeadTooLong.into()),
         None => return Ok(None),
     };
     declared.settle(limits, facts)?;
@@ -153,9 +152,10 @@ fn version(text: &[u8]) -> Result<Version, PeerErrorKind> {
 }
 
 /// Parses field lines and the empty line after them, and gives `f` the fields and the length.
-/// Nothing while they are incomplete.
+/// Nothing while they are incomplete; `full` says that no more bytes will be looked at.
 pub(super) fn with_fields<R>(
     section: &[u8],
+    full: bool,
     max_count: usize,
     f: impl FnOnce(&[Header<'_>], usize) -> R,
 ) -> Result<Option<R>, PeerErrorKind> {
@@ -165,14 +165,26 @@ pub(super) fn with_fields<R>(
         Ok(Status::Complete((len, fields))) => return Ok(Some(f(fields, len))),
         Ok(Status::Partial) => return Ok(None),
         Err(Error::TooManyHeaders) if room < max_count => {}
-        Err(error) => return Err(kind_of(error)),
+        Err(error) => return refuse(error, section, full),
     }
     let mut many = [EMPTY_HEADER; FIELDS_MAX_COUNT];
     match httparse::parse_headers(section, &mut many[..max_count]) {
         Ok(Status::Complete((len, fields))) => Ok(Some(f(fields, len))),
         Ok(Status::Partial) => Ok(None),
-        Err(error) => Err(kind_of(error)),
+        Err(error) => refuse(error, section, full),
     }
+}
+
+/// Refuses a section at the end of the line with the error, not before: bytes that come one by
+/// one are looked at when a line ends, and those that come at once must be judged alike.
+fn refuse<R>(error: Error, section: &[u8], full: bool) -> Result<Option<R>, PeerErrorKind> {
+    let lines = memchr::memrchr(b'\n', section).map_or(0, |end| end + 1);
+    let mut room = [EMPTY_HEADER; FIELDS_MAX_COUNT];
+    let whole_lines = httparse::parse_headers(&section[..lines], &mut room);
+    if !full && error != Error::TooManyHeaders && whole_lines.is_ok() {
+        return Ok(None);
+    }
+    Err(kind_of(error))
 }
 
 fn kind_of(error: Error) -> PeerErrorKind {

@@ -14,7 +14,7 @@ pub(super) fn is_full(input: &[u8]) -> bool {
 /// they are incomplete.
 pub(super) fn section(input: &[u8], trailers: &mut Fields) -> Result<Option<usize>, PeerErrorKind> {
     let window = &input[..input.len().min(TRAILERS_MAX_BYTES)];
-    let parsed = with_fields(window, TRAILERS_MAX_COUNT, |fields, len| {
+    let parsed = with_fields(window, is_full(input), TRAILERS_MAX_COUNT, |fields, len| {
         let mut places = Places::new(&input[..len], 0);
         trailers.clear();
         for field in fields {
