@@ -199,6 +199,7 @@ impl Env {
         let status = Rc::clone(&self.main);
         let realm = Rc::clone(&self.realm);
         let run = move || {
+            realm.stats.resumed();
             let args = push_args(chunk.thread);
             let ending = match chunk.thread.call(args, 0) {
                 Called::Done => MainStatus::Finished,
@@ -275,6 +276,12 @@ impl Env {
     #[must_use]
     pub fn open_requests(&self) -> usize {
         self.realm.http.open_count()
+    }
+
+    /// How many fibers are alive, without those of the pool that have no request.
+    #[must_use]
+    pub fn fibers(&self) -> usize {
+        self.realm.fibers_count()
     }
 
     /// How many Lua strings are lent to workers.

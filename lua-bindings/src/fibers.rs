@@ -185,7 +185,7 @@ fn run_current() {
     let realm = realm();
     let fiber = tx_runtime::current().expect("this runs in a fiber");
     let lua_fiber = badge_of(&fiber).expect("the badge was put on before the first run");
-    realm.stats.runs(fiber.id());
+    realm.stats.runs(&fiber);
     let thread = lua_fiber
         .thread
         .get()

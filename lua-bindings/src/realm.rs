@@ -83,6 +83,12 @@ impl Realm {
         Ok(())
     }
 
+    /// How many fibers are alive, without those of the pool that have no request.
+    pub(crate) fn fibers_count(&self) -> usize {
+        let alive = tx_runtime::stats().fibers_alive_count;
+        alive.saturating_sub(self.http.idle_count())
+    }
+
     /// The moment `seconds` on the clock of `fiber.clock()`. Absent for what no clock reaches.
     pub(crate) fn moment(&self, seconds: f64) -> Option<Instant> {
         let since = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;

@@ -3,6 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tx_runtime::FiberRef;
+
+/// What is kept of a fiber's name, in words of eight bytes.
+const NAME_WORDS: usize = 4;
+
 /// What the TX thread has done and is doing. Read it from any thread; each number is exact by
 /// itself, several together are only near to one another.
 #[derive(Debug)]
@@ -11,6 +16,7 @@ pub struct EnvStats {
     /// Microseconds after `epoch`, plus one; zero while no fiber runs.
     running_since_us: AtomicU64,
     running_fiber: AtomicU64,
+    running_name: [AtomicU64; NAME_WORDS],
     requests_total: AtomicU64,
     requests_open: AtomicU64,
     handler_errors_total: AtomicU64,
@@ -23,6 +29,7 @@ impl EnvStats {
             epoch,
             running_since_us: AtomicU64::new(0),
             running_fiber: AtomicU64::new(0),
+            running_name: [const { AtomicU64::new(0) }; NAME_WORDS],
             requests_total: AtomicU64::new(0),
             requests_open: AtomicU64::new(0),
             handler_errors_total: AtomicU64::new(0),
@@ -47,6 +54,18 @@ impl EnvStats {
     #[must_use]
     pub fn running_fiber(&self) -> u64 {
         self.running_fiber.load(Ordering::Relaxed)
+    }
+
+    /// The name of that fiber, cut to 32 bytes. It may be torn while fibers change; that of one
+    /// that is stuck does not.
+    #[must_use]
+    pub fn running_name(&self) -> String {
+        let words = self.running_name.iter();
+        let mut bytes: Vec<u8> = words
+            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
+            .collect();
+        bytes.retain(|byte| *byte != 0);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Requests that arrived.
@@ -89,12 +108,35 @@ impl EnvStats {
 
     /// A fiber came back from a park.
     pub(crate) fn resumed(&self) {
-        self.runs(tx_runtime::current().map_or(0, |fiber| fiber.id()));
+        if let Some(fiber) = tx_runtime::current() {
+            self.runs(&fiber);
+        }
     }
 
     /// This fiber runs now.
-    pub(crate) fn runs(&self, fiber: u64) {
-        self.running_fiber.store(fiber, Ordering::Relaxed);
+    pub(crate) fn runs(&self, fiber: &FiberRef) {
+        if self.running_fiber.load(Ordering::Relaxed) != fiber.id() {
+            self.running_fiber.store(fiber.id(), Ordering::Relaxed);
+            fiber.with_name(|name| self.set_name(name));
+        }
+    }
+
+    /// This fiber has another name.
+    pub(crate) fn renamed(&self, fiber: &FiberRef) {
+        if self.running_fiber.load(Ordering::Relaxed) == fiber.id() {
+            fiber.with_name(|name| self.set_name(name));
+        }
+    }
+
+    /// Words, because the reader is another thread and nobody wants to lock for it.
+    fn set_name(&self, name: &str) {
+        let mut bytes = [0; NAME_WORDS * 8];
+        let len = name.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
+        for (word, bytes) in self.running_name.iter().zip(bytes.chunks_exact(8)) {
+            let bytes = bytes.try_into().expect("chunks of eight bytes");
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn request_arrived(&self) {

@@ -212,6 +212,11 @@ impl FiberRef {
         self.0.name.borrow().clone()
     }
 
+    /// Its name, without a copy. `f` must not rename it.
+    pub fn with_name<R>(&self, f: impl FnOnce(&str) -> R) -> R {
+        f(&self.0.name.borrow())
+    }
+
     /// Gives it another name, cut to [`NAME_MAX_BYTES`].
     pub fn set_name(&self, name: &str) {
         self.0.rename(name);

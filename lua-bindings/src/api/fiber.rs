@@ -102,6 +102,7 @@ fn name(stack: &mut Stack) -> Outcome {
 fn set_name(stack: &mut Stack) -> Outcome {
     if let (Some(fiber), Some(name)) = (lookup(stack), stack.lossy(2)) {
         fiber.fiber.set_name(&name);
+        realm().stats.renamed(&fiber.fiber);
     }
     Ok(0)
 }

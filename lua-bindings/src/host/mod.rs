@@ -389,6 +389,11 @@ impl HttpHost {
         self.servers.borrow().contains(&fiber.id())
     }
 
+    /// How many fibers of the pool have no request.
+    pub(crate) fn idle_count(&self) -> usize {
+        self.idle.borrow().len()
+    }
+
     /// Whether no fiber of the pool is left.
     pub(crate) fn has_no_fibers(&self) -> bool {
         self.servers.borrow().is_empty()

@@ -49,13 +49,13 @@ pub(super) fn run() {
     let realm = realm();
     let me = tx_runtime::current().expect("this runs in a fiber");
     let mut thread = Desk::set_up(&realm);
-    realm.stats.runs(me.id());
+    realm.stats.runs(&me);
     loop {
         let is_fit = take_requests(&realm, &me, &mut thread);
         if !is_fit || !wait_for_turn(&realm.http, &me) {
             break;
         }
-        realm.stats.runs(me.id());
+        realm.stats.runs(&me);
     }
     realm.vm.with_main(|stack| thread.discard(stack));
     let http = &realm.http;
@@ -72,6 +72,7 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         let Some(ticket) = next else { break };
         serve(realm, ticket, thread);
         realm.fibers.retire_handler(me, NAME);
+        realm.stats.renamed(me);
         realm.stats.request_over();
         if me.is_cancelled() {
             resign(http, me);
