@@ -395,6 +395,13 @@ function httpng.shutdown()
     error(err, 0)
 end
 
+---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
+---(strings that workers read in place), `fibers` at work, and those of the network side:
+---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
+---`bytes_in`, `bytes_out`, and `draining`, which is 1 when the server ends.
+---@return table<string, integer>
+function httpng.stats() return core.stats() end
+
 ---Ends threads that terminate gracefully now.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end

@@ -90,4 +90,9 @@ pub trait HttpControl {
 
     /// Whether everything that was started has ended. True as well if nothing ever was.
     fn stopped(&mut self) -> bool;
+
+    /// Counters of the network side, by the names that `httpng.stats()` gives them.
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }

@@ -20,6 +20,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("stop", verb(stop)),
     ("stopped", verb(stopped)),
     ("forget_sites", verb(forget_sites)),
+    ("stats", verb(stats)),
 ];
 
 /// See `lua/httpng/listen.lua`.
@@ -164,6 +165,25 @@ fn stopped(stack: &mut Stack) -> Outcome {
 fn forget_sites(stack: &mut Stack) -> Outcome {
     release(stack, &realm().http.set_sites(Sites::default()));
     Ok(0)
+}
+
+/// `stats()`: a table of all counters, those of the network side included.
+fn stats(stack: &mut Stack) -> Outcome {
+    let realm = realm();
+    let own = [
+        ("requests", realm.stats.requests_total()),
+        ("open_requests", realm.http.open_count() as u64),
+        ("handler_errors", realm.stats.handler_errors_total()),
+        ("pins", realm.http.pins_count() as u64),
+        ("fibers", realm.fibers_count() as u64),
+    ];
+    let others = realm.control.borrow().stats();
+    stack.push_table(0, own.len() + others.len());
+    for (name, count) in own.into_iter().chain(others) {
+        stack.push_number(count as f64);
+        stack.set_field(-2, name);
+    }
+    Ok(1)
 }
 
 /// Reads a table that the Lua half made.
