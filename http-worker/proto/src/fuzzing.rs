@@ -258,7 +258,7 @@ fn allowed_by_hand(from: Leg, to: Leg, last: bool) -> bool {
         Leg::Request => matches!(to, Leg::Answer | Leg::Write | Leg::Close | Leg::Release),
         Leg::Answer | Leg::Release => to == Leg::Free,
         Leg::Write => to == Leg::Closed || (to == Leg::Continue && !last),
-        Leg::Continue => matches!(to, Leg::Write | Leg::Close | Leg::Release),
+        Leg::Continue => !matches!(to, Leg::Free | Leg::Request | Leg::Answer | Leg::Continue),
         Leg::Close => to == Leg::Closed,
         Leg::Closed => to == Leg::Release,
     }

@@ -1,4 +1,5 @@
-//! HTTP heads, a sans-I/O HTTP/1.1 engine and the exchange that crosses between a network thread and its application.
+//! HTTP heads, a sans-I/O HTTP/1.1 engine, and the exchange that crosses between a network thread
+//! and its application.
 #![forbid(unsafe_code)]
 
 pub mod date;

@@ -1,9 +1,9 @@
 //! The engine against tables: bytes of a request in, events out as text.
 
+mod bounds;
 mod connection;
 mod framing;
 mod heads;
-mod limits;
 mod responses;
 
 use super::Limits;

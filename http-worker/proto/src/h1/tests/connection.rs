@@ -44,33 +44,60 @@ fn staying_and_closing() {
 #[test]
 fn pipelines() {
     check(&[
-        (b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\
+        (
+            b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\
+           POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\
            HEAD /3 HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /1 1.1 @a keep / end / POST /2 1.1 @a keep length=2 / \"hi\" / end / \
-             HEAD /3 1.1 @a keep / end"),
+             HEAD /3 1.1 @a keep / end",
+        ),
         // What follows the last request is thrown away, whatever it is: RFC 9112 section 9.6.
-        (b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
-            "GET /1 1.1 @a close / end / done"),
-        (b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n\0\n rubbish",
-            "GET /1 1.1 @a close / end / done"),
-        (b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nrubbish\n", "GET /1 1.1 @a keep / end / 400 LineEnd / done"),
-        (b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "400 HostMissing / done"),
+        (
+            b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n\
+           GET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /1 1.1 @a close / end / done",
+        ),
+        (
+            b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n\0\n rubbish",
+            "GET /1 1.1 @a close / end / done",
+        ),
+        (
+            b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nrubbish\n",
+            "GET /1 1.1 @a keep / end / 400 LineEnd / done",
+        ),
+        (
+            b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "400 HostMissing / done",
+        ),
     ]);
 }
 
 #[test]
 fn expectations() {
     check(&[
-        (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
-            "POST / 1.1 @a keep length=2 expects / \"hi\" / end"),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "POST / 1.1 @a keep chunked expects / end"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+            "POST / 1.1 @a keep length=2 expects / \"hi\" / end",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\
+           Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / 1.1 @a keep chunked expects / end",
+        ),
         // Nothing to wait for.
-        (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "GET / 1.1 @a keep / end"),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+            "GET / 1.1 @a keep / end",
+        ),
         // RFC 9110 section 10.1.1: a 1.0 client's is ignored.
-        (b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
-            "POST / 1.0 @ close length=2 / \"hi\" / end / done"),
-        (b"GET / HTTP/1.0\r\nExpect: x\r\n\r\n", "GET / 1.0 @ close / end / done"),
+        (
+            b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+            "POST / 1.0 @ close length=2 / \"hi\" / end / done",
+        ),
+        (
+            b"GET / HTTP/1.0\r\nExpect: x\r\n\r\n",
+            "GET / 1.0 @ close / end / done",
+        ),
     ]);
     check_field(&[
         ("Expect: 200-ok", "417 Expectation / done"),
@@ -135,7 +162,8 @@ fn continue_is_asked_for_once_and_only_by_who_waits() {
 
 #[test]
 fn a_body_is_told_as_ranges_of_the_input() {
-    let input = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+    let input = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+          2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
     assert_eq!(live(&[input]), ["head", "ab", "c", "End", "NeedMore"]);
 }
 

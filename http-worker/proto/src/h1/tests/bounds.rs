@@ -110,14 +110,26 @@ fn body_bytes_by_chunks() {
         body_max_bytes: 6,
         ..Limits::default()
     };
-    check_with(limits, &[
-        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n",
-            "PUT / 1.1 @a keep chunked / \"abcdef\" / end"),
-        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\n",
-            "PUT / 1.1 @a keep chunked / \"abcd\" / 413 BodyTooLarge / done"),
-        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nffffffffffffffff\r\n",
-            "PUT / 1.1 @a keep chunked / \"a\" / 413 BodyTooLarge / done"),
-    ]);
+    check_with(
+        limits,
+        &[
+            (
+                b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+           4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n",
+                "PUT / 1.1 @a keep chunked / \"abcdef\" / end",
+            ),
+            (
+                b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+           4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\n",
+                "PUT / 1.1 @a keep chunked / \"abcd\" / 413 BodyTooLarge / done",
+            ),
+            (
+                b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+           1\r\na\r\nffffffffffffffff\r\n",
+                "PUT / 1.1 @a keep chunked / \"a\" / 413 BodyTooLarge / done",
+            ),
+        ],
+    );
     let nothing = Limits {
         body_max_bytes: 0,
         ..Limits::default()
@@ -140,12 +152,20 @@ fn body_bytes_by_chunks() {
         body_max_bytes: u64::MAX,
         ..Limits::default()
     };
-    check_with(endless, &[
-        (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\nab",
-            "PUT / 1.1 @a keep length=18446744073709551615 / \"ab\" / in body"),
-        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffe\r\nab",
-            "PUT / 1.1 @a keep chunked / \"ab\" / in body"),
-    ]);
+    check_with(
+        endless,
+        &[
+            (
+                b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\nab",
+                "PUT / 1.1 @a keep length=18446744073709551615 / \"ab\" / in body",
+            ),
+            (
+                b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+           fffffffffffffffe\r\nab",
+                "PUT / 1.1 @a keep chunked / \"ab\" / in body",
+            ),
+        ],
+    );
 }
 
 const CHUNKED: &str = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
