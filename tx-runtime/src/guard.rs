@@ -88,9 +88,9 @@ extern "C" fn on_fault(
     context: *mut libc::c_void,
 ) {
     // SAFETY: the system gives a valid `info` to a handler with SA_SIGINFO, and both signals
-    // carry an address.
-    let address = unsafe { (*info).si_addr() }.addr();
-    if let Some(label) = switch::owner_of_guard(address) {
+    // carry an address unless somebody sent them, which a positive code rules out.
+    let (address, is_fault) = unsafe { ((*info).si_addr().addr(), (*info).si_code > 0) };
+    if let Some(label) = switch::owner_of_guard(address).filter(|_| is_fault) {
         // SAFETY: the fault is of this thread, in the middle of a job: the strand, which keeps
         // its owner and so the label, waits below.
         report(unsafe { &*label });
@@ -246,3 +246,25 @@ impl Drop for SignalStack {
         }
     }
 }
+
+/// Takes this thread's signal stack away, as in a thread that somebody else made.
+#[cfg(test)]
+fn forgo_signal_stack() {
+    // SAFETY: no handler runs now, and the system only forgets the address.
+    unsafe {
+        let mut none: libc::stack_t = MaybeUninit::zeroed().assume_init();
+        none.ss_flags = libc::SS_DISABLE;
+        libc::sigaltstack(&raw const none, ptr::null_mut());
+    }
+}
+
+/// Faults at an address that is no guard.
+#[cfg(test)]
+fn fault() {
+    let nowhere = std::hint::black_box(ptr::without_provenance::<u8>(8));
+    // SAFETY: none: the process is meant to die of this.
+    unsafe { nowhere.read_volatile() };
+}
+
+#[cfg(test)]
+mod tests;

@@ -214,18 +214,13 @@ impl Watch {
         let Some(interest) = descriptor.interest() else {
             self.descriptors.borrow_mut().remove(&fd);
             if descriptor.is_registered.replace(false) {
-                // Refused if the descriptor was closed meanwhile: not watched any more either.
-                let _ = self.registry.deregister(&mut source);
+                self.registry.deregister(&mut source)?;
             }
             return Ok(());
         };
         let token = Token(usize::try_from(fd).map_err(io::Error::other)?);
         if descriptor.is_registered.get() {
-            match self.registry.reregister(&mut source, token, interest) {
-                // Closed meanwhile, and the number is another descriptor's now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                outcome => return outcome,
-            }
+            return self.registry.reregister(&mut source, token, interest);
         }
         self.registry.register(&mut source, token, interest)?;
         descriptor.is_registered.set(true);

@@ -451,11 +451,8 @@ fn run_job() {
     if let Err(payload) = outcome {
         let message = panics::text(payload);
         SCHEDULER.with(|scheduler| bump(&scheduler.panics_total));
-        log::error!(
-            "fiber {} ({}) panicked: {message}",
-            fiber.id.get(),
-            fiber.name.borrow()
-        );
+        let (id, name) = (fiber.id.get(), fiber.name.borrow().clone());
+        log::error!("fiber {id} ({name}) panicked: {message}");
         *fiber.ending.borrow_mut() = Ending::Panicked(message);
     }
 }

@@ -83,6 +83,18 @@ impl Arena {
             reservation: Rc::clone(&self.0),
         })
     }
+
+    /// How guards are made here, as far as was tried.
+    #[cfg(test)]
+    pub(crate) fn guard(&self) -> Guard {
+        self.0.guard.get()
+    }
+
+    /// Makes the following guards by protection, as on a kernel without markers.
+    #[cfg(test)]
+    pub(crate) fn forgo_markers(&self) {
+        self.0.guard.set(Guard::Protection);
+    }
 }
 
 impl Reservation {

@@ -83,7 +83,7 @@ mod mappings {
     fn guards_by_marker_cost_no_mapping() {
         let arena = Arena::reserve(STACK_MIN_BYTES, 1000).unwrap();
         let stacks = take_all(&arena);
-        if arena.0.guard.get() == Guard::Protection {
+        if arena.guard() == Guard::Protection {
             // A kernel before 6.13. The other test covers it.
             return;
         }
@@ -94,7 +94,7 @@ mod mappings {
     #[test]
     fn guards_by_protection_cost_two() {
         let arena = Arena::reserve(STACK_MIN_BYTES, 100).unwrap();
-        arena.0.guard.set(Guard::Protection);
+        arena.forgo_markers();
         let stacks = take_all(&arena);
         assert_eq!(stacks.len(), 100);
         assert_eq!(mappings_count(&arena), 200);

@@ -11,3 +11,6 @@ pub use cond::Cond;
 pub use semaphore::{AcquireError, Semaphore};
 pub(crate) use wait::Link;
 pub use wait::WaitQueue;
+
+#[cfg(test)]
+mod tests;

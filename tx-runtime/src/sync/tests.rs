@@ -1,0 +1,5 @@
+//! What waits in line, in virtual time.
+
+mod channel;
+mod semaphore;
+mod wait;
