@@ -8,7 +8,7 @@ use httparse::{EMPTY_HEADER, Error, Header, Status};
 use super::framing::Declared;
 use super::{Limits, RequestFacts};
 use crate::error::{PeerError, PeerErrorKind};
-use crate::head::token::{is_token, is_token_byte};
+use crate::head::token::is_token_byte;
 use crate::head::{RequestHead, Span, Version};
 use crate::limits::{
     EMPTY_LINES_MAX_COUNT, FIELDS_MAX_COUNT, FIELDS_USUAL_COUNT, METHOD_MAX_BYTES,
@@ -81,6 +81,9 @@ fn find_line(input: &[u8], max_bytes: usize) -> Result<Option<usize>, PeerErrorK
     }
 }
 
+/// Length of `HTTP/1.1`.
+const VERSION_BYTES: usize = 8;
+
 /// A request line, its parts checked but for the form of the target.
 struct RequestLine<'a> {
     method: &'a [u8],
@@ -89,24 +92,28 @@ struct RequestLine<'a> {
 }
 
 impl RequestLine<'_> {
-    /// Without its CRLF: after the target come a space and eight bytes of version.
+    /// Without its CRLF: after the target come a space and the version.
     fn line_len(&self) -> usize {
-        self.target.range().end + b" HTTP/1.1".len()
+        self.target.range().end + 1 + VERSION_BYTES
     }
 }
 
 /// `method SP request-target SP HTTP-version`, RFC 9112 section 3, and nothing more lenient.
 fn request_line(line: &[u8]) -> Result<RequestLine<'_>, PeerErrorKind> {
-    let method_len = memchr::memchr(b' ', line).ok_or(PeerErrorKind::RequestLine)?;
-    let method = &line[..method_len];
-    if !is_token(method) {
+    let is_end = |&byte: &u8| !is_token_byte(byte);
+    let method_len = line
+        .iter()
+        .position(is_end)
+        .ok_or(PeerErrorKind::RequestLine)?;
+    if method_len == 0 || line[method_len] != b' ' {
         return Err(PeerErrorKind::Method);
     }
+    let method = &line[..method_len];
     if method.len() > METHOD_MAX_BYTES {
         return Err(PeerErrorKind::MethodTooLong);
     }
     let rest = &line[method_len + 1..];
-    let Some(target_len) = memchr::memrchr(b' ', rest) else {
+    let Some(target_len) = last_space(rest) else {
         let old = method == b"GET" && rest.first() == Some(&b'/');
         return Err(if old {
             PeerErrorKind::Http09
@@ -126,6 +133,17 @@ fn request_line(line: &[u8]) -> Result<RequestLine<'_>, PeerErrorKind> {
             version,
         }),
     }
+}
+
+/// Where the space before the version is: nearly always nine bytes from the end.
+fn last_space(rest: &[u8]) -> Option<usize> {
+    if let Some(place) = rest.len().checked_sub(VERSION_BYTES + 1)
+        && rest[place] == b' '
+        && rest[place + 1] == b'H'
+    {
+        return Some(place);
+    }
+    memchr::memrchr(b' ', rest)
 }
 
 /// `HTTP/` digit `.` digit, in this case. Later minor versions of HTTP/1 are read as 1.1: RFC
@@ -167,6 +185,18 @@ pub(super) fn with_fields<R>(
         Err(Error::TooManyHeaders) if room < max_count => {}
         Err(error) => return refuse(error, section, full),
     }
+    with_many_fields(section, full, max_count, f)
+}
+
+/// Heads that have more fields than most: apart, so that the others need not clear the room.
+#[cold]
+#[inline(never)]
+fn with_many_fields<R>(
+    section: &[u8],
+    full: bool,
+    max_count: usize,
+    f: impl FnOnce(&[Header<'_>], usize) -> R,
+) -> Result<Option<R>, PeerErrorKind> {
     let mut many = [EMPTY_HEADER; FIELDS_MAX_COUNT];
     match httparse::parse_headers(section, &mut many[..max_count]) {
         Ok(Status::Complete((len, fields))) => Ok(Some(f(fields, len))),
@@ -177,6 +207,8 @@ pub(super) fn with_fields<R>(
 
 /// Refuses a section at the end of the line with the error, not before: bytes that come one by
 /// one are looked at when a line ends, and those that come at once must be judged alike.
+#[cold]
+#[inline(never)]
 fn refuse<R>(error: Error, section: &[u8], full: bool) -> Result<Option<R>, PeerErrorKind> {
     let lines = memchr::memrchr(b'\n', section).map_or(0, |end| end + 1);
     let mut room = [EMPTY_HEADER; FIELDS_MAX_COUNT];
