@@ -182,6 +182,7 @@ pub fn turn_while(now: Instant, budget: Budget, may_go_on: impl FnMut() -> bool)
 pub fn set_pre_park_check(check: PreParkCheck) {
     SCHEDULER.with(|scheduler| scheduler.set_pre_park_check(check));
 }
+
 /// When the next [`turn`] has something to do if nothing happens before: the deadline of a park, or
 /// upkeep. As the last turn said, but for what happened since.
 pub fn next_deadline() -> Option<Instant> {

@@ -187,9 +187,9 @@ impl FiberRef {
         scheduler::wake(&self.0)
     }
 
-    /// Runs a runnable fiber now, until it parks, yields or ends; then the caller goes on. The
-    /// caller may be a fiber, and does not park by it. False, and nothing happens, if the fiber is
-    /// not runnable.
+    /// Runs a runnable fiber now, before its turn, until it parks, yields or ends; then the caller
+    /// goes on. The caller may be a fiber, and does not park by it: nobody else runs in between.
+    /// False, and nothing happens, if the fiber is not runnable, or a panic unwinds.
     pub fn run_now(&self) -> bool {
         SCHEDULER.with(|scheduler| scheduler.run_now(&self.0))
     }
@@ -233,7 +233,8 @@ impl FiberRef {
     }
 
     /// A place for whatever the embedder wants to keep with the fiber. Emptied when the fiber is
-    /// dead and the last handle is gone; the value is dropped outside any fiber.
+    /// dead and the last handle is gone; the value is dropped where that happens, mostly outside
+    /// fibers, and must not park.
     pub fn slot(&self) -> &RefCell<Option<Box<dyn Any>>> {
         &self.0.slot
     }

@@ -68,6 +68,8 @@ pub(crate) struct Scheduler {
     /// The stack that was used last is the first to be used again.
     pool: RefCell<Vec<Idle>>,
     arrivals: RefCell<Vec<Weak<dyn Arrivals>>>,
+    /// More than one if a fiber runs another.
+    running_count: Cell<usize>,
     upkeep: Upkeep,
     pre_park_check: Cell<Option<PreParkCheck>>,
     now: Cell<Option<Instant>>,
@@ -92,6 +94,7 @@ impl Scheduler {
             living: RefCell::new(Vec::new()),
             pool: RefCell::new(Vec::new()),
             arrivals: RefCell::new(Vec::new()),
+            running_count: Cell::new(0),
             upkeep: Upkeep::new(),
             pre_park_check: Cell::new(None),
             now: Cell::new(None),
@@ -232,16 +235,19 @@ impl Scheduler {
     }
 
     /// Runs one runnable fiber before its turn, also from inside another fiber, which goes on as
-    /// soon as that one gives way.
+    /// soon as that one gives way: switches nest, and the inner one returns first.
     pub(crate) fn run_now(&self, fiber: &Rc<Record>) -> bool {
-        let found = {
-            let mut ready = self.ready.borrow_mut();
-            // One that was just made is the last.
-            let place = ready.iter().rposition(|other| Rc::ptr_eq(other, fiber));
-            place.and_then(|place| ready.remove(place))
-        };
-        let Some(fiber) = found else { return false };
-        self.run(fiber);
+        if std::thread::panicking() || fiber.status.get() != Status::Runnable {
+            return false;
+        }
+        // One that was just made is the last.
+        let place = self
+            .ready
+            .borrow()
+            .iter()
+            .rposition(|other| Rc::ptr_eq(other, fiber));
+        let found = place.and_then(|place| self.ready.borrow_mut().remove(place));
+        self.run(found.expect("a runnable fiber is in the run queue"));
         true
     }
 
@@ -252,7 +258,9 @@ impl Scheduler {
             .take()
             .expect("a fiber in the run queue has its stack");
         bump(&self.switches_total);
+        self.running_count.update(|count| count + 1);
         let pause = strand.resume();
+        self.running_count.update(|count| count - 1);
         match pause {
             Pause::Parked => fiber.strand.set(Some(strand)),
             Pause::Yielded => {
@@ -402,7 +410,7 @@ impl Scheduler {
     pub(crate) fn stats(&self) -> Stats {
         let fibers_alive_count = self.living.borrow().len();
         let fibers_runnable_count = self.ready.borrow().len();
-        let fibers_running_count = usize::from(switch::is_active());
+        let fibers_running_count = self.running_count.get();
         Stats {
             fibers_alive_count,
             fibers_runnable_count,

@@ -6,7 +6,7 @@
 pub enum Status {
     /// In the run queue: new, woken, timed out, cancelled or yielded.
     Runnable,
-    /// The fiber that executes now. At most one per thread.
+    /// It executes now, or waits inside [`crate::FiberRef::run_now`] for the one that does.
     Running,
     /// Suspended until somebody wakes it, its deadline passes or it is cancelled.
     Parked,

@@ -21,17 +21,20 @@ thread_local! {
 // SAFETY: everything is left to the system's allocator; counting touches a constant-initialised
 // thread-local without a destructor, which does not allocate.
 unsafe impl GlobalAlloc for Counting {
+    // SAFETY: the trait's promise, passed on.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller's promise, passed on.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: the trait's promise, passed on.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
 
+    // SAFETY: the trait's promise, passed on.
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: as above.

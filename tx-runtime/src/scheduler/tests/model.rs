@@ -24,6 +24,7 @@ enum Deed {
     Join { whom: usize, in_ms: Option<u64> },
     Wake { whom: usize },
     Cancel { whom: usize },
+    RunNow { whom: usize },
     Return,
     Panic,
 }
@@ -56,6 +57,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => (whom(), wait()).prop_map(|(whom, in_ms)| Deed::Join { whom, in_ms }),
         3 => whom().prop_map(|whom| Deed::Wake { whom }),
         2 => whom().prop_map(|whom| Deed::Cancel { whom }),
+        3 => whom().prop_map(|whom| Deed::RunNow { whom }),
         1 => Just(Deed::Return),
         1 => Just(Deed::Panic),
     ]
@@ -156,6 +158,10 @@ impl Real {
                 }
                 Some(Deed::Cancel { whom }) => {
                     format!("{:?}", fibers.borrow().get(whom).map(FiberRef::cancel))
+                }
+                Some(Deed::RunNow { whom }) => {
+                    let other = fibers.borrow().get(whom).cloned();
+                    format!("{:?}", other.map(|other| other.run_now()))
                 }
                 Some(Deed::Return) => return,
                 Some(Deed::Panic) => std::panic::resume_unwind(Box::new("told")),
@@ -293,6 +299,15 @@ impl Model {
         Some(true)
     }
 
+    fn run_now(&mut self, whom: usize) -> bool {
+        let place = self.ready.iter().position(|other| *other == whom);
+        if let Some(place) = place {
+            self.ready.remove(place);
+            self.run(whom);
+        }
+        place.is_some()
+    }
+
     /// Goes on with what the fiber was doing, then with what it was told, until it gives way.
     fn run(&mut self, who: usize) {
         self.lives[who].status = Status::Running;
@@ -362,6 +377,10 @@ impl Model {
                 let done = self.cancel_known(whom);
                 self.say(who, &format!("{done:?}"))
             }
+            Some(Deed::RunNow { whom }) => {
+                let done = (whom < self.lives.len()).then(|| self.run_now(whom));
+                self.say(who, &format!("{done:?}"))
+            }
             Some(Deed::Return) => self.die(who, false),
             Some(Deed::Panic) => self.die(who, true),
         }
@@ -429,6 +448,11 @@ fn compare(start: Instant, steps: &[Step]) {
             .count();
         assert_eq!(stats().timers_armed_count, armed_count);
         assert_eq!(stats().fibers_runnable_count, model.ready.len());
+        let parked = model
+            .lives
+            .iter()
+            .filter(|life| life.status == Status::Parked);
+        assert_eq!(stats().fibers_parked_count, parked.count());
         let alive = model
             .lives
             .iter()
