@@ -1,14 +1,14 @@
 //! Sleeping without missing anything, and waking only a sleeper.
 //!
 //! A shore that wants to sleep announces it, then looks for work once more, then sleeps. Who has
-//! published work looks for the announcement afterwards. Between the two steps of each side stands a
-//! sequentially consistent fence, so at least one of them sees the other: either the sleeper finds the
-//! work, or the publisher finds the sleeper. The announcement is taken down by the one who rings, so
-//! one sleep costs one ring, however many batches arrive meanwhile.
+//! published work looks for the announcement afterwards. Between the two steps of each side stands
+//! a sequentially consistent fence, so at least one of them sees the other: either the sleeper
+//! finds the work, or the publisher finds the sleeper. The announcement is taken down by the one
+//! who rings, so one sleep costs one ring, however many batches arrive meanwhile.
 
 use std::sync::Arc;
 
-use crate::sync::{
+use crate::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     fence,
@@ -16,10 +16,11 @@ use crate::sync::{
 
 /// Wakes the thread of one shore: an eventfd, a condition variable, `Thread::unpark`.
 ///
-/// It must remember one ring: `ring` before the thread has fallen asleep makes that sleep end at once.
+/// It must remember one ring: `ring` before the thread has fallen asleep makes that sleep end at
+/// once.
 pub trait Doorbell: Send + Sync + 'static {
-    /// Wakes the shore this bell belongs to. Called on the thread of the *other* shore, at most once
-    /// per announced sleep. Must not block and must not panic.
+    /// Wakes the shore this bell belongs to. Called on the thread of the *other* shore, at most
+    /// once per announced sleep. Must not block and must not panic.
     fn ring(&self);
 }
 
@@ -43,6 +44,8 @@ pub enum Sleep {
 
 /// What both threads know of one shore: whether it sleeps, whether it has left, and how to wake it.
 pub(crate) struct Bell {
+    /// Changed by both threads, so each change is a read-modify-write: none is lost among the
+    /// others.
     asleep: AtomicBool,
     left: AtomicBool,
     rope: Arc<dyn Doorbell>,
@@ -59,26 +62,36 @@ impl Bell {
 
     /// The shore itself: from here on it is rung. It looks for work *after* this.
     pub(crate) fn announce_sleep(&self) {
-        self.asleep.store(true, Relaxed);
+        self.asleep.swap(true, Relaxed);
+        #[cfg(not(mutate = "sleeper_without_fence"))]
         fence(SeqCst);
     }
 
     /// The shore itself: it is awake again.
     pub(crate) fn wake_up(&self) {
-        self.asleep.store(false, Relaxed);
+        self.asleep.swap(false, Relaxed);
     }
 
     /// The other shore, after it published something.
     pub(crate) fn ring_if_asleep(&self) {
+        #[cfg(not(mutate = "ringer_without_fence"))]
         fence(SeqCst);
-        if self.asleep.load(Relaxed) && self.asleep.swap(false, Relaxed) {
+        if !self.asleep.load(Relaxed) {
+            return;
+        }
+        if cfg!(mutate = "bell_left_hanging") || self.asleep.swap(false, Relaxed) {
             self.rope.ring();
         }
     }
 
     /// The shore itself: it receives nothing from here on.
     pub(crate) fn leave(&self) {
-        self.left.store(true, Release);
+        let order = if cfg!(mutate = "leave_relaxed") {
+            Relaxed
+        } else {
+            Release
+        };
+        self.left.store(true, order);
     }
 
     /// The other shore: whether this one has left, and with it what it had read until then.

@@ -1,13 +1,13 @@
-//! Hails: "look at this berth" from the worker to TX, outside the rings, for a shuttle that the worker
-//! need not own. One bit per berth, so that there is always room, and a summary above, so that looking
-//! for none costs one load per 4096 berths.
+//! Hails: "look at this berth" from the worker to TX, outside the rings, for a shuttle that the
+//! worker need not own. One bit per berth, so that there is always room, and a summary above, so
+//! that looking for none costs one load per 4096 berths.
 //!
-//! A bit is only a pointer to the berth. What is to be seen there stands in its word (`state.rs`), is
-//! written before the bit is raised, and is taken from there exactly once.
+//! A bit is only a pointer to the berth. What is to be seen there stands in its word (`state.rs`),
+//! is written before the bit is raised, and is taken from there exactly once.
 
 use std::cell::Cell;
 
-use crate::sync::{
+use crate::sync::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Release},
 };
@@ -40,8 +40,14 @@ impl Hails {
     /// Worker: raises the bit of this berth. The summary comes last: who finds it finds the bit.
     pub(crate) fn raise(&self, index: u16) {
         let (group, bit) = (usize::from(index) / BITS, usize::from(index) % BITS);
+        let in_summary = || self.summary[group / BITS].fetch_or(1 << (group % BITS), Release);
+        if cfg!(mutate = "hail_summary_first") {
+            in_summary();
+        }
         self.berths[group].fetch_or(1 << bit, Release);
-        self.summary[group / BITS].fetch_or(1 << (group % BITS), Release);
+        if !cfg!(mutate = "hail_summary_first") {
+            in_summary();
+        }
     }
 
     /// TX: takes one raised bit down, and says whose it was.

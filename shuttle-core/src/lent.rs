@@ -1,8 +1,8 @@
 //! Lent bytes: memory of the TX side that the worker reads in place.
 //!
-//! The list of them lives in the berth. TX adds to it while it owns the shuttle, the worker reads them
-//! while it owns the shuttle, and TX forgets them when it owns the shuttle again. That the memory stays
-//! where it is meanwhile is the promise that [`Shuttle::lend`] is `unsafe` for.
+//! The list of them lives in the berth. TX adds to it while it owns the shuttle, the worker reads
+//! them while it owns the shuttle, and TX forgets them when it owns the shuttle again. That the
+//! memory stays where it is meanwhile is the promise that [`Shuttle::lend`] is `unsafe` for.
 
 use std::ptr::NonNull;
 
@@ -23,7 +23,8 @@ pub(crate) struct LentList(Vec<LentBytes>);
 
 impl LentList {
     /// # Safety
-    /// The bytes stay alive and unmoved until [`Self::forget`] was called, and nobody writes to them.
+    /// The bytes stay alive and unmoved until [`Self::forget`] was called, and nobody writes to
+    /// them.
     unsafe fn lend(&mut self, bytes: &[u8]) {
         self.0.push(LentBytes {
             start: NonNull::from(bytes).cast(),
@@ -43,29 +44,30 @@ impl LentList {
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().filter(|piece| piece.len != 0).map(|piece| {
-            // SAFETY: `lend` was promised that the bytes stay until they are forgotten, and the list
-            // cannot be changed while `self` is borrowed.
+            // SAFETY: `lend` was promised that the bytes stay until they are forgotten, and the
+            // list cannot be changed while `self` is borrowed.
             unsafe { std::slice::from_raw_parts(piece.start.as_ptr(), piece.len) }
         })
     }
 }
 
 impl<T> Shuttle<Tx, T> {
-    /// Lends bytes to the worker: it will read them where they are. Costs no copy and, once the list
-    /// has grown, no allocation. An empty piece is counted but never shown to the worker.
+    /// Lends bytes to the worker: it will read them where they are. Costs no copy and, once the
+    /// list has grown, no allocation. An empty piece is counted but never shown to the worker.
     ///
     /// # Safety
-    /// The bytes stay alive, unmoved and unchanged until this shuttle is back on the TX shore **and**
-    /// [`unpin`](Self::unpin) ran on it, or it was dropped there. If that never happens (the
-    /// shuttle was leaked, or the TX shore was left before), they stay for as long as the link does.
+    /// The bytes stay alive, unmoved and unchanged until this shuttle is back on the TX shore
+    /// **and** [`unpin`](Self::unpin) ran on it, or it was dropped there. If that never happens
+    /// (the shuttle was leaked, or the TX shore was left before), they stay for as long as the link
+    /// does.
     pub unsafe fn lend(&mut self, bytes: &[u8]) {
-        // SAFETY: the list is emptied only on the TX shore, by `unpin` or by dropping the shuttle, or
-        // with the link itself; until then the caller keeps the bytes.
+        // SAFETY: the list is emptied only on the TX shore, by `unpin` or by dropping the shuttle,
+        // or with the link itself; until then the caller keeps the bytes.
         self.lent_list_mut(|list| unsafe { list.lend(bytes) });
     }
 
-    /// Forgets the lent bytes and says how many pieces there were. Afterwards the caller may let go of
-    /// what it kept alive for them. Doing it twice does nothing: the second answer is 0.
+    /// Forgets the lent bytes and says how many pieces there were. Afterwards the caller may let go
+    /// of what it kept alive for them. Doing it twice does nothing: the second answer is 0.
     pub fn unpin(&mut self) -> usize {
         self.lent_list_mut(LentList::forget)
     }

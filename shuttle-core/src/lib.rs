@@ -1,4 +1,5 @@
-//! Cells that carry work between two threads, one owner at a time: a ferry with berths, rings, doorbells and pins.
+//! Cells that carry work between two threads, one owner at a time: a ferry with berths, rings,
+//! doorbells and pins.
 
 mod bell;
 mod hail;

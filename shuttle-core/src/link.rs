@@ -11,9 +11,9 @@ use crate::shuttle::{Tx, Worker};
 use crate::slot::{Berth, Slots};
 use crate::sync::{Arc, CachePadded};
 
-/// Makes a link with so many berths. `to_tx` wakes the thread of the TX shore, `to_worker` that of the
-/// worker's. All memory is allocated here: later hops allocate nothing, except what the cargo does and
-/// the lists of lent bytes as they grow.
+/// Makes a link with so many berths. `to_tx` wakes the thread of the TX shore, `to_worker` that of
+/// the worker's. All memory is allocated here: later hops allocate nothing, except what the cargo
+/// does and the lists of lent bytes as they grow.
 ///
 /// # Panics
 /// If `berths` is 0.

@@ -1,7 +1,7 @@
 //! The private half of a shore: its ends of the two rings, and every move of a berth over it.
 //!
-//! A shore and the handles of its shuttles share one quay by `Rc`, so a hop counts no atomic reference,
-//! and neither can leave its thread.
+//! A shore and the handles of its shuttles share one quay by `Rc`, so a hop counts no atomic
+//! reference, and neither can leave its thread.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -118,6 +118,7 @@ impl<S: Side, T> Quay<S, T> {
     pub(crate) fn recv(&self) -> Option<(Berth, u32)> {
         let berth = match self.incoming().pop(&self.reader) {
             Some(berth) => berth,
+            None if cfg!(mutate = "nothing_taken_back") => return None,
             None if self.other_bell().has_left() => self.take_back()?,
             None => return None,
         };
@@ -158,7 +159,7 @@ impl<S: Side, T> Quay<S, T> {
     pub(crate) fn prepare_sleep(&self) -> Sleep {
         self.flush();
         self.own_bell().announce_sleep();
-        if self.has_work() {
+        if !cfg!(mutate = "no_second_look") && self.has_work() {
             self.own_bell().wake_up();
             return Sleep::WorkArrived;
         }
@@ -170,10 +171,12 @@ impl<S: Side, T> Quay<S, T> {
             return true;
         }
         if !S::IS_WORKER && !self.harbour.hails.is_none_raised(&self.taken_hails) {
-            return true;
+            return !cfg!(mutate = "sleep_ignores_hails");
         }
         let knew = self.knows_other_left.get();
-        self.has_other_left() && (!knew || !self.outgoing().is_all_read(&self.writer))
+        !cfg!(mutate = "sleep_ignores_leaving")
+            && self.has_other_left()
+            && (!knew || !self.outgoing().is_all_read(&self.writer))
     }
 
     pub(crate) fn woke(&self) {
@@ -186,20 +189,24 @@ impl<S: Side, T> Quay<S, T> {
         if S::IS_WORKER {
             self.abandon_at_worker(berth, before);
         } else {
-            self.lent_mut(&mut berth).forget();
+            if !cfg!(mutate = "dropped_stays_lent") {
+                self.lent_mut(&mut berth).forget();
+            }
             self.send_to_worker(berth);
         }
         self.flush();
     }
 
-    /// TX hears of it, for a fiber may wait, unless it cannot know of the shuttle or was told before.
+    /// TX hears of it, for a fiber may wait, unless it cannot know of the shuttle or was told
+    /// before.
     fn abandon_at_worker(&self, mut berth: Berth, before: Seen) {
         let has_left = self.other_bell().has_left();
         if has_left {
             self.lent_mut(&mut berth).forget();
         }
         let is_lent = self.harbour.slots.lent(&berth).count() != 0;
-        if before.has_sailed() && !has_left && (is_lent || !before.is_abandoned()) {
+        let is_news = before.has_sailed() && !has_left && (is_lent || !before.is_abandoned());
+        if is_news && !cfg!(mutate = "dropped_is_freed") {
             self.send_to_tx(berth);
         } else {
             self.release(berth);
@@ -207,9 +214,26 @@ impl<S: Side, T> Quay<S, T> {
     }
 
     /// Worker.
-    pub(crate) fn send_to_tx(&self, mut berth: Berth) {
+    pub(crate) fn send_to_tx(&self, berth: Berth) {
         debug_assert!(S::IS_WORKER);
         let before = self.state(berth.index()).hand_to_tx();
+        self.depart_to_tx(berth, before);
+    }
+
+    /// Worker: gives the berth back if the close came first.
+    pub(crate) fn continue_to_tx(&self, berth: Berth) -> Result<(), Berth> {
+        debug_assert!(S::IS_WORKER);
+        match self.state(berth.index()).continue_to_tx() {
+            Continued::HandedOver(before) => {
+                self.depart_to_tx(berth, before);
+                Ok(())
+            }
+            Continued::MustClose => Err(berth),
+        }
+    }
+
+    /// What was abandoned and finds nobody goes no further, or it would come back for ever.
+    fn depart_to_tx(&self, mut berth: Berth, before: Seen) {
         if before.is_abandoned() && self.other_bell().has_left() {
             let _ = self.state(berth.index()).hand_to_worker();
             self.lent_mut(&mut berth).forget();
@@ -219,24 +243,21 @@ impl<S: Side, T> Quay<S, T> {
         }
     }
 
-    /// Worker: gives the berth back if the close came first.
-    pub(crate) fn continue_to_tx(&self, berth: Berth) -> Result<(), Berth> {
-        match self.state(berth.index()).continue_to_tx() {
-            Continued::HandedOver => self.push(berth),
-            Continued::MustClose => return Err(berth),
-        }
-        Ok(())
-    }
-
     /// TX.
     pub(crate) fn send_to_worker(&self, berth: Berth) {
         debug_assert!(!S::IS_WORKER);
-        let before = self.state(berth.index()).hand_to_worker();
-        if before.is_abandoned() && self.other_bell().has_left() {
-            // The worker that would have freed it is gone: it is laid to rest where it is.
-            self.state(berth.index()).free();
-        } else {
-            self.push(berth);
+        let state = self.state(berth.index());
+        #[cfg(mutate = "push_before_handover")]
+        return (self.push(berth), drop(state.hand_to_worker())).0;
+        #[cfg(not(mutate = "push_before_handover"))]
+        {
+            let before = state.hand_to_worker();
+            if before.is_abandoned() && self.other_bell().has_left() {
+                // The worker that would have freed it is gone: it is laid to rest where it is.
+                state.free();
+            } else {
+                self.push(berth);
+            }
         }
     }
 
@@ -261,7 +282,8 @@ impl<S: Side, T> Quay<S, T> {
     }
 }
 
-/// Stands on a shore, landed or not yet; as it drops, the other side learns that nobody does any more.
+/// Stands on a shore, landed or not yet; as it drops, the other side learns that nobody does any
+/// more.
 pub(crate) struct Presence<S: Side, T> {
     pub(crate) harbour: Arc<Harbour<T>>,
     side: PhantomData<S>,
@@ -283,7 +305,9 @@ impl<S: Side, T> Drop for Presence<S, T> {
             false => (&self.harbour.tx_bell, &self.harbour.worker_bell),
         };
         own.leave();
-        other.ring_if_asleep();
+        if !cfg!(mutate = "leave_silently") {
+            other.ring_if_asleep();
+        }
     }
 }
 

@@ -1,21 +1,23 @@
 //! A queue of berths for one writing thread and one reading thread.
 //!
 //! It has room for every berth of its link and a berth is in it at most once, so it cannot be full:
-//! there is no "full" to report, and `push` asserts it. For the same reason the writer never waits for
-//! the reader's position. That a slot may be written again follows from the ownership of berths: as
-//! many berths as there are slots went in since it was last written, so one of them came back to the
-//! writer in between (through the other ring, which orders memory), and the reader reads in order.
+//! there is no "full" to report, and `push` asserts it. For the same reason the writer never waits
+//! for the reader's position. That a slot may be written again follows from the ownership of
+//! berths: as many berths as there are slots went in since it was last written, so one of them came
+//! back to the writer in between (through the other ring, which orders memory), and the reader
+//! reads in order.
 
 use std::cell::Cell;
 
 use crate::slot::Berth;
-use crate::sync::{
-    AtomicU16, AtomicU32, CachePadded,
+use crate::sync::CachePadded;
+use crate::sync::atomic::{
+    AtomicU16, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// The part that both threads see. Positions count for ever and wrap; a slot is a position modulo the
-/// number of slots, which is a power of two so that wrapping does no harm.
+/// The part that both threads see. Positions count for ever and wrap; a slot is a position modulo
+/// the number of slots, which is a power of two so that wrapping does no harm.
 pub(crate) struct Ring {
     slots: Box<[AtomicU16]>,
     berths: u32,
@@ -72,7 +74,12 @@ impl Ring {
         self.slot(tail).store(berth.into_index(), Relaxed);
         let tail = tail.wrapping_add(1);
         writer.tail.set(tail);
-        self.tail.store(tail, Release);
+        let order = if cfg!(mutate = "ring_store_relaxed") {
+            Relaxed
+        } else {
+            Release
+        };
+        self.tail.store(tail, order);
     }
 
     /// Reader: the next berth, and the right to all that was written to its cargo.
@@ -91,7 +98,12 @@ impl Ring {
     /// Reader: whether nothing waits. Looks at the writer's line only when it must.
     pub(crate) fn is_empty(&self, reader: &Reader) -> bool {
         if reader.head.get() == reader.tail_seen.get() {
-            reader.tail_seen.set(self.tail.load(Acquire));
+            let order = if cfg!(mutate = "ring_load_relaxed") {
+                Relaxed
+            } else {
+                Acquire
+            };
+            reader.tail_seen.set(self.tail.load(order));
         }
         reader.head.get() == reader.tail_seen.get()
     }

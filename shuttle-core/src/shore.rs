@@ -63,8 +63,8 @@ impl<T> WorkerShore<T> {
 
     /// The next shuttle that came from TX, first sent first.
     ///
-    /// When TX has left, also those that it never received, marked [abandoned](Shuttle::is_abandoned)
-    /// and with nothing lent.
+    /// When TX has left, also those that it never received, marked
+    /// [abandoned](Shuttle::is_abandoned) and with nothing lent.
     pub fn recv(&mut self) -> Option<Shuttle<Worker, T>> {
         self.quay
             .recv()
@@ -107,8 +107,8 @@ impl<T> WorkerShore<T> {
         self.quay.unflushed()
     }
 
-    /// Rings TX if it sleeps and anything was sent or hailed since the last flush. Costs a fence, and a
-    /// system call only for a sleeper: call it once per batch.
+    /// Rings TX if it sleeps and anything was sent or hailed since the last flush. Costs a fence,
+    /// and a system call only for a sleeper: call it once per batch.
     pub fn flush(&mut self) {
         self.quay.flush();
     }
@@ -134,8 +134,9 @@ impl<T> WorkerShore<T> {
         self.quay.harbour().slots.count()
     }
 
-    /// Whether nobody receives on the TX shore any more. Shuttles that were sent there and not received
-    /// come back by [`recv`](Self::recv); those still held by handles there come when these are dropped.
+    /// Whether nobody receives on the TX shore any more. Shuttles that were sent there and not
+    /// received come back by [`recv`](Self::recv); those still held by handles there come when
+    /// these are dropped.
     pub fn tx_has_left(&self) -> bool {
         self.quay.has_other_left()
     }
@@ -175,8 +176,8 @@ impl<T> TxShore<T> {
             .map(|berth| Shuttle::new(&self.quay, berth))
     }
 
-    /// Sends a shuttle to the worker. It cannot fail and is published at once. The worker is woken by
-    /// [`flush`](Self::flush), or by itself after [`TX_RING_AFTER_COUNT`] sends without one.
+    /// Sends a shuttle to the worker. It cannot fail and is published at once. The worker is woken
+    /// by [`flush`](Self::flush), or by itself after [`TX_RING_AFTER_COUNT`] sends without one.
     ///
     /// If the shuttle is [abandoned](Shuttle::is_abandoned) and the worker has left, it is freed
     /// instead, and its lent bytes are forgotten.
@@ -190,8 +191,8 @@ impl<T> TxShore<T> {
         }
     }
 
-    /// Rings the worker if it sleeps and anything was sent since the last flush. Costs a fence, and a
-    /// system call only for a sleeper: call it when all that arrived is answered.
+    /// Rings the worker if it sleeps and anything was sent since the last flush. Costs a fence, and
+    /// a system call only for a sleeper: call it when all that arrived is answered.
     pub fn flush(&mut self) {
         self.quay.flush();
     }
@@ -207,8 +208,8 @@ impl<T> TxShore<T> {
         self.quay.woke();
     }
 
-    /// The next trip whose client left, each reported once, freed ones not at all. It may be one that
-    /// was not received yet: ignore what you do not know, the shuttle itself will say
+    /// The next trip whose client left, each reported once, freed ones not at all. It may be one
+    /// that was not received yet: ignore what you do not know, the shuttle itself will say
     /// [`client_gone`](Shuttle::client_gone).
     pub fn hailed(&mut self) -> Option<BerthId> {
         while let Some(index) = self.quay.harbour().hails.take(&self.quay.taken_hails) {
@@ -219,8 +220,8 @@ impl<T> TxShore<T> {
         None
     }
 
-    /// Asks for the end of the response while the shuttle is away. Says whether the worker will see it,
-    /// or else who has to do what: see [`MustClose`].
+    /// Asks for the end of the response while the shuttle is away. Says whether the worker will see
+    /// it, or else who has to do what: see [`MustClose`].
     ///
     /// # Panics
     /// If this link has no berth of that index.
@@ -240,8 +241,8 @@ impl<T> TxShore<T> {
             .is_client_gone(berth.generation())
     }
 
-    /// Whether nobody receives on the worker's shore any more. Shuttles that were sent there and not
-    /// received come back by [`recv`](Self::recv).
+    /// Whether nobody receives on the worker's shore any more. Shuttles that were sent there and
+    /// not received come back by [`recv`](Self::recv).
     pub fn worker_has_left(&self) -> bool {
         self.quay.has_other_left()
     }

@@ -42,9 +42,9 @@ impl sealed::Sealed for Tx {
 impl Side for Worker {}
 impl Side for Tx {}
 
-/// Names one trip: the berth, and how often the berth was freed before. It owns nothing and may be kept
-/// for as long as one likes; once the shuttle is freed it is stale and stays so (until the generation
-/// has gone round, after 2³² trips of that berth).
+/// Names one trip: the berth, and how often the berth was freed before. It owns nothing and may be
+/// kept for as long as one likes; once the shuttle is freed it is stale and stays so (until the
+/// generation has gone round, after 2³² trips of that berth).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BerthId {
     index: u16,
@@ -71,10 +71,10 @@ impl BerthId {
 ///
 /// It is neither `Clone` nor `Send`: it changes sides only by the `send` of its shore.
 ///
-/// Dropping it is never right but never harmful: it is marked [abandoned](Self::is_abandoned) and goes
-/// home by itself. From the TX side it goes to the worker, and its lent bytes are forgotten. From the
-/// worker's side it goes to TX, so that whoever waits there wakes up and unpins; if it was never on the
-/// TX side, or TX has abandoned it before or has left, it is freed at once.
+/// Dropping it is never right but never harmful: it is marked [abandoned](Self::is_abandoned) and
+/// goes home by itself. From the TX side it goes to the worker, and its lent bytes are forgotten.
+/// From the worker's side it goes to TX, so that whoever waits there wakes up and unpins; if it was
+/// never on the TX side, or TX has abandoned it before or has left, it is freed at once.
 ///
 /// ```compile_fail
 /// # fn is_clone<T: Clone>() {}
@@ -126,15 +126,15 @@ impl<S: Side, T> Shuttle<S, T> {
         BerthId::new(self.berth.index(), self.generation)
     }
 
-    /// Whether the worker said that nobody waits for the response. Once true it stays true. On the TX
-    /// side it may be news at any moment.
+    /// Whether the worker said that nobody waits for the response. Once true it stays true. On the
+    /// TX side it may be news at any moment.
     pub fn client_gone(&self) -> bool {
         self.seen().is_client_gone()
     }
 
-    /// Whether a handle of this shuttle was dropped, or it was sent to a side that had left. Once true
-    /// it stays true, and all that is left to do is: TX unpins and sends it back (or drops it), the
-    /// worker releases it.
+    /// Whether a handle of this shuttle was dropped, or it was sent to a side that had left. Once
+    /// true it stays true, and all that is left to do is: TX unpins and sends it back (or drops
+    /// it), the worker releases it.
     pub fn is_abandoned(&self) -> bool {
         self.seen().is_abandoned()
     }
@@ -154,21 +154,21 @@ impl<S: Side, T> Shuttle<S, T> {
 }
 
 impl<T> Shuttle<Worker, T> {
-    /// Notes that the client left, for TX to see when it receives this shuttle. For a shuttle that is
-    /// away, or that stays here for long, use
+    /// Notes that the client left, for TX to see when it receives this shuttle. For a shuttle that
+    /// is away, or that stays here for long, use
     /// [`hail_client_gone`](crate::WorkerShore::hail_client_gone).
     pub fn mark_client_gone(&self) {
         self.quay.state(self.berth.index()).mark_client_gone();
     }
 
-    /// Whether TX asked for the end of the response while the shuttle was here. May become true at any
-    /// moment; [`send_continue`](crate::WorkerShore::send_continue) has the last look.
+    /// Whether TX asked for the end of the response while the shuttle was here. May become true at
+    /// any moment; [`send_continue`](crate::WorkerShore::send_continue) has the last look.
     pub fn must_close(&self) -> bool {
         self.seen().is_must_close()
     }
 
-    /// Takes the request to close upon the worker: it will end the response and say so. True if there
-    /// was a request.
+    /// Takes the request to close upon the worker: it will end the response and say so. True if
+    /// there was a request.
     #[must_use]
     pub fn accept_close(&mut self) -> bool {
         self.quay.state(self.berth.index()).accept_close()
@@ -176,8 +176,8 @@ impl<T> Shuttle<Worker, T> {
 }
 
 impl<T> Shuttle<Tx, T> {
-    /// Whether a request to close came too late for the worker and was not seen by it. Whoever received
-    /// this shuttle sends the close request with it; the send takes the flag down.
+    /// Whether a request to close came too late for the worker and was not seen by it. Whoever
+    /// received this shuttle sends the close request with it; the send takes the flag down.
     pub fn must_close_pending(&self) -> bool {
         self.seen().is_must_close()
     }

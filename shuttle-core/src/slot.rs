@@ -1,8 +1,8 @@
 //! Where shuttles lie: one slot per berth, with the word, the cargo and the list of lent bytes.
 //!
-//! The right to touch a slot is a value: [`Berth`]. Each is made once, when the link is made, and from
-//! then on only moved: free list → handle → ring → handle → … → free list. So there is one handle of
-//! one side at any time, which is what makes the references below sound.
+//! The right to touch a slot is a value: [`Berth`]. Each is made once, when the link is made, and
+//! from then on only moved: free list → handle → ring → handle → … → free list. So there is one
+//! handle of one side at any time, which is what makes the references below sound.
 
 use crate::lent::LentList;
 use crate::state::State;
@@ -43,8 +43,9 @@ struct Slot<T> {
     // The chunk ring of a shuttle that is written to while it is away gets its room here.
 }
 
-// SAFETY: `state` is atomic. `cargo` and `lent` are reached only with the slot's one `Berth`, which goes
-// from thread to thread through a ring that orders memory, so this is a transfer of `T`, not sharing.
+// SAFETY: `state` is atomic. `cargo` and `lent` are reached only with the slot's one `Berth`, which
+// goes from thread to thread through a ring that orders memory, so this is a transfer of `T`, not
+// sharing.
 unsafe impl<T: Send> Sync for Slot<T> {}
 
 /// All berths of a link.
@@ -79,7 +80,8 @@ impl<T> Slots<T> {
 
     /// The berth must be of these slots: handles keep both together.
     pub(crate) fn cargo<'a>(&'a self, berth: &'a Berth) -> &'a T {
-        // SAFETY: the berth is the only one of its slot and is borrowed for as long as the cargo is.
+        // SAFETY: the berth is the only one of its slot and is borrowed for as long as the cargo
+        // is.
         self.slot(berth).cargo.with(|cargo| unsafe { &*cargo })
     }
 

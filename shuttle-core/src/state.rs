@@ -1,37 +1,42 @@
 //! The one atomic word of a berth: who owns it, and what either side may say about it meanwhile.
 //!
-//! A change of the word is a method with a name and, where its answer matters, a verdict that must be
-//! looked at. No other file reads or writes the bits.
+//! A change of the word is a method with a name and, where its answer matters, a verdict that must
+//! be looked at. No other file reads or writes the bits.
 //!
-//! | bit | meaning | set by, when | cleared by, when |
-//! |---|---|---|---|
-//! | `BOARDED` | a shuttle exists | worker, at board | worker, at release, once per generation |
-//! | `TX_OWNS` | the cargo is TX's, or on its way there | worker, as it sends | TX, as it sends |
-//! | `SAILED` | the shuttle left its worker at least once | worker, as it sends | release only |
-//! | `CLIENT_GONE` | nobody waits for the response | worker, at any time while boarded | release only |
-//! | `HAILED` | a hail about this shuttle was not taken yet | worker, with `CLIENT_GONE` | TX, as it takes the hail; release |
-//! | `MUST_CLOSE` | TX wants the end of the response | TX, at any time while boarded | worker, as it accepts; TX, as it sends; release |
-//! | `ABANDONED` | a handle was dropped, or nobody was there to receive it | either side, as owner | release only |
-//! | the upper 32 | generation: how often the berth was freed | | release, plus one |
+//! Each bit says who sets and who clears it, and when; release clears all of them.
 //!
-//! Never again within one generation: after `CLIENT_GONE`, `SAILED` or `ABANDONED` was set it stays;
-//! after `BOARDED` was cleared nothing about this generation is true any more, and whoever holds its id
-//! is told that it is stale.
+//! Never again within one generation: after `CLIENT_GONE`, `SAILED` or `ABANDONED` was set it
+//! stays; after `BOARDED` was cleared nothing about this generation is true any more, and whoever
+//! holds its id is told that it is stale.
 //!
 //! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and the
 //! cargo is handed over by the ring, whose release and acquire come after and before each change of
-//! owner. What the word must give is one order of all changes *of itself*, and that every atomic has:
-//! this is why MUST-CLOSE and "Continue" can never miss each other.
+//! owner. What the word must give is one order of all changes *of itself*, and that it has because
+//! each change is one read-modify-write: this is why MUST-CLOSE and "Continue" can never miss each
+//! other.
 
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// A shuttle exists. Set by the worker at board, cleared at release, once per generation.
 const BOARDED: u64 = 1 << 0;
+/// The cargo is TX's, or on its way there. Set by the worker as it sends, cleared by TX as it
+/// sends; each of them before the berth goes into the ring.
 const TX_OWNS: u64 = 1 << 1;
+/// The shuttle left its worker at least once. Set by the worker as it sends, never cleared before
+/// release.
 const SAILED: u64 = 1 << 2;
+/// Nobody waits for the response. Set by the worker at any time, never cleared before release.
 const CLIENT_GONE: u64 = 1 << 3;
+/// A hail about this shuttle was not taken yet. Set by the worker together with `CLIENT_GONE`,
+/// cleared by TX as it takes the hail.
 const HAILED: u64 = 1 << 4;
+/// TX wants the end of the response. Set by TX while the shuttle is away, cleared by the worker as
+/// it accepts, or by TX as it sends.
 const MUST_CLOSE: u64 = 1 << 5;
+/// A handle was dropped, or nobody was there to receive it. Set by either side as owner, never
+/// cleared before release.
 const ABANDONED: u64 = 1 << 6;
+/// The upper half is the generation: how often the berth was freed. Counted up by release alone.
 const GENERATION_SHIFT: u32 = 32;
 
 /// The word as it was at one moment.
@@ -78,10 +83,9 @@ impl Seen {
 
 /// What became of a "Continue".
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Continued {
-    /// TX owns the shuttle now.
-    HandedOver,
+    /// TX owns the shuttle now. What the word was before.
+    HandedOver(Seen),
     /// MUST-CLOSE came first: the worker keeps the shuttle and ends the response.
     MustClose,
 }
@@ -125,11 +129,9 @@ impl State {
 
     /// Worker: free → at the worker. The answer is the generation.
     pub(crate) fn board(&self) -> u32 {
-        let seen = self.look();
-        assert!(!seen.has(BOARDED), "a free berth is boarded already");
-        // A plain store: TX changes a free word in no way, it only looks whether its id is stale.
-        self.0.store(seen.0 | BOARDED, Relaxed);
-        seen.generation()
+        let before = Seen(self.0.fetch_or(BOARDED, Relaxed));
+        assert!(!before.has(BOARDED), "a free berth is boarded already");
+        before.generation()
     }
 
     /// Worker: at the worker → at TX.
@@ -154,22 +156,33 @@ impl State {
                 return Continued::MustClose;
             }
             let next = seen.0 | TX_OWNS | SAILED;
+            #[cfg(mutate = "continue_by_store")]
+            return Continued::HandedOver(self.replace(|_| next));
+            #[cfg(not(mutate = "continue_by_store"))]
             match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
-                Ok(_) => return Continued::HandedOver,
+                Ok(_) => return Continued::HandedOver(seen),
                 Err(now) => seen = Seen(now),
             }
         }
     }
 
-    /// TX: at TX → at the worker. A close that was asked for too late is done with: whatever TX sends
-    /// now is sent by someone who saw it.
+    /// TX: at TX → at the worker. A close that was asked for too late is done with: whatever TX
+    /// sends now is sent by someone who saw it.
     pub(crate) fn hand_to_worker(&self) -> Seen {
-        let before = Seen(self.0.fetch_and(!(TX_OWNS | MUST_CLOSE), Relaxed));
+        let cleared = match cfg!(mutate = "close_outlives_send") {
+            true => TX_OWNS,
+            false => TX_OWNS | MUST_CLOSE,
+        };
+        #[cfg(not(mutate = "send_by_store"))]
+        let before = Seen(self.0.fetch_and(!cleared, Relaxed));
+        #[cfg(mutate = "send_by_store")]
+        let before = self.replace(|word| word & !cleared);
         assert!(before.is_at_tx(), "TX sent what it does not own");
         before
     }
 
-    /// Either side, as owner: the handle was dropped, or is taken back from a shore nobody stands on.
+    /// Either side, as owner: the handle was dropped, or is taken back from a shore nobody stands
+    /// on.
     pub(crate) fn abandon(&self) -> Seen {
         let before = Seen(self.0.fetch_or(ABANDONED, Relaxed));
         assert!(before.has(BOARDED), "a free shuttle was abandoned");
@@ -178,11 +191,10 @@ impl State {
 
     /// Whoever is the last to own it: → free. The worker, or TX if the worker has left for good.
     pub(crate) fn free(&self) {
-        let seen = self.look();
-        assert!(seen.has(BOARDED), "a shuttle was freed twice");
-        let next = u64::from(seen.generation().wrapping_add(1)) << GENERATION_SHIFT;
-        // A plain store: all that TX could have added to this generation ends with it.
-        self.0.store(next, Relaxed);
+        let step = u32::from(!cfg!(mutate = "generation_stays"));
+        let next = self.look().generation().wrapping_add(step);
+        let before = Seen(self.0.swap(u64::from(next) << GENERATION_SHIFT, Relaxed));
+        assert!(before.has(BOARDED), "a shuttle was freed twice");
     }
 
     /// Worker, whoever owns the shuttle: its client left, and TX shall be told by a hail.
@@ -191,7 +203,10 @@ impl State {
         if !self.look().is_of(generation) {
             return ClientGone::Stale;
         }
+        #[cfg(not(mutate = "gone_by_store"))]
         let before = Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed));
+        #[cfg(mutate = "gone_by_store")]
+        let before = self.replace(|word| word | CLIENT_GONE | HAILED);
         match before.has(CLIENT_GONE) {
             true => ClientGone::Known,
             false => ClientGone::News,
@@ -205,7 +220,10 @@ impl State {
 
     /// TX: takes the hail, if it is still there. The answer is the generation that it is about.
     pub(crate) fn take_hail(&self) -> Option<u32> {
+        #[cfg(not(mutate = "hail_not_taken"))]
         let before = Seen(self.0.fetch_and(!HAILED, Relaxed));
+        #[cfg(mutate = "hail_not_taken")]
+        let before = self.look();
         before.has(HAILED).then(|| before.generation())
     }
 
@@ -223,6 +241,12 @@ impl State {
                 return MustClose::Stale;
             }
             let next = seen.0 | MUST_CLOSE;
+            #[cfg(mutate = "must_close_by_store")]
+            return match self.replace(|_| next).has(TX_OWNS) {
+                true => MustClose::TooLate,
+                false => MustClose::InTime,
+            };
+            #[cfg(not(mutate = "must_close_by_store"))]
             match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
                 Ok(_) if seen.has(TX_OWNS) => return MustClose::TooLate,
                 Ok(_) => return MustClose::InTime,
@@ -231,9 +255,23 @@ impl State {
         }
     }
 
-    /// Worker, as owner: takes the request to close upon itself. The answer is whether there was one.
+    /// Worker, as owner: takes the request to close upon itself. The answer is whether there was
+    /// one.
     #[must_use]
     pub(crate) fn accept_close(&self) -> bool {
         Seen(self.0.fetch_and(!MUST_CLOSE, Relaxed)).has(MUST_CLOSE)
+    }
+
+    /// What a change would be if it were not one step. Only mutations use it.
+    #[cfg(any(
+        mutate = "send_by_store",
+        mutate = "gone_by_store",
+        mutate = "continue_by_store",
+        mutate = "must_close_by_store",
+    ))]
+    fn replace(&self, change: impl FnOnce(u64) -> u64) -> Seen {
+        let before = self.look();
+        self.0.store(change(before.0), Relaxed);
+        before
     }
 }

@@ -1,21 +1,17 @@
-//! The primitives of the memory model, from std or, when models are checked, from loom. Nothing else
-//! in the crate names either, so what loom explores is the code that ships.
+//! The primitives of the memory model, from std or, when models are checked, from loom. Nothing
+//! else in the crate names either, so what loom explores is the code that ships.
 
 #[cfg(loom)]
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
-    };
+    pub(crate) use loom::sync::atomic;
 }
 
 #[cfg(not(loom))]
 mod imp {
     pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
-    };
+    pub(crate) use std::sync::atomic;
 
     /// The std cell in the shape of loom's: access goes through a closure that is given a pointer.
     #[derive(Debug)]
@@ -40,8 +36,8 @@ mod imp {
 
 pub(crate) use imp::*;
 
-/// Keeps what one thread writes away from the cache lines of another. 128 bytes: x86-64 fetches lines
-/// in pairs, and the lines of several aarch64 cores are that long.
+/// Keeps what one thread writes away from the cache lines of another. 128 bytes: x86-64 fetches
+/// lines in pairs, and the lines of several aarch64 cores are that long.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct CachePadded<T>(pub(crate) T);

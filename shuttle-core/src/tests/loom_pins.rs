@@ -1,0 +1,119 @@
+//! Model 3: how long lent bytes live. A lent piece holds the number of a cell that loom watches:
+//! the worker reads the cell where a real one reads the bytes, TX writes to it as it lets the
+//! string go.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+
+use super::pair::{Leg, at_tx, at_worker, pair};
+use crate::{Shuttle, Tx, TxShore, Worker, WorkerShore};
+
+/// The memory of two strings.
+struct Strings([UnsafeCell<u8>; 2]);
+
+// SAFETY: loom checks each access, which is what the cells are here for.
+unsafe impl Sync for Strings {}
+
+impl Strings {
+    fn new() -> Arc<Self> {
+        Arc::new(Self([UnsafeCell::new(7), UnsafeCell::new(8)]))
+    }
+
+    fn read(&self, shuttle: &Shuttle<Worker, Leg>) -> usize {
+        // SAFETY: loom checks it.
+        let alive = |&nth: &u8| self.0[usize::from(nth)].with(|cell| unsafe { *cell } != 0);
+        shuttle.lent().flatten().filter(|nth| alive(nth)).count()
+    }
+
+    fn let_go(&self, nth: u8) {
+        // SAFETY: loom checks it.
+        self.0[usize::from(nth)].with_mut(|cell| unsafe { *cell = 0 });
+    }
+}
+
+static NUMBERS: [u8; 2] = [0, 1];
+
+fn write(shore: &mut TxShore<Leg>, mut shuttle: Shuttle<Tx, Leg>, nth: u8) {
+    *shuttle = Leg::Write(nth);
+    let nth = usize::from(nth);
+    // SAFETY: a static lives for ever.
+    unsafe { shuttle.lend(&NUMBERS[nth..=nth]) };
+    shore.send(shuttle);
+}
+
+/// The worker answers two writes, reading what was lent, and frees.
+fn serve(shore: &mut WorkerShore<Leg>, strings: &Strings) {
+    let shuttle = shore.board().unwrap();
+    shore.send(shuttle);
+    loop {
+        let shuttle = at_worker(shore);
+        if shuttle.is_abandoned() || *shuttle == Leg::Release {
+            return shore.release(shuttle);
+        }
+        assert_eq!(strings.read(&shuttle), shuttle.lent_count());
+        shore.send(shuttle);
+    }
+}
+
+fn check(tx_side: fn(TxShore<Leg>, &Strings)) {
+    loom::model(move || {
+        let strings = Strings::new();
+        let tx_strings = Arc::clone(&strings);
+        let (mut shore, tx) = pair(1, move |shore| tx_side(shore, &tx_strings));
+        serve(&mut shore, &strings);
+        assert_eq!(shore.travelling(), 0);
+        tx.join().unwrap();
+    });
+}
+
+fn home(shore: &mut TxShore<Leg>, strings: &Strings, nth: u8) -> Shuttle<Tx, Leg> {
+    let mut shuttle = at_tx(shore);
+    if !cfg!(mutate = "unpin_at_send") {
+        strings.let_go(nth);
+    }
+    assert_eq!(shuttle.unpin(), 1);
+    shuttle
+}
+
+/// Stage 2: the dispatcher unpins as soon as the shuttle is home, whoever waits for it.
+#[test]
+fn loom_pins_dispatcher_unpins_on_continue_r12() {
+    check(|mut shore, strings| {
+        let shuttle = at_tx(&mut shore);
+        write(&mut shore, shuttle, 0);
+        if cfg!(mutate = "unpin_at_send") {
+            strings.let_go(0);
+        }
+        let mut shuttle = home(&mut shore, strings, 0);
+        *shuttle = Leg::Release;
+        shore.send(shuttle);
+    });
+}
+
+/// Stage 1: what was lent stays so until the fiber comes to write again.
+#[test]
+fn loom_pins_next_write_unpins_r12() {
+    check(|mut shore, strings| {
+        let shuttle = at_tx(&mut shore);
+        write(&mut shore, shuttle, 0);
+        let mut waiting = at_tx(&mut shore);
+        strings.let_go(0);
+        assert_eq!(waiting.unpin(), 1);
+        write(&mut shore, waiting, 1);
+        let mut shuttle = home(&mut shore, strings, 1);
+        *shuttle = Leg::Release;
+        shore.send(shuttle);
+    });
+}
+
+/// The handle is dropped with its pins: the bytes are forgotten before the worker can see the
+/// shuttle.
+#[test]
+fn loom_pins_end_with_a_dropped_handle_r2_r12() {
+    check(|mut shore, strings| {
+        let shuttle = at_tx(&mut shore);
+        write(&mut shore, shuttle, 0);
+        drop(at_tx(&mut shore));
+        strings.let_go(0);
+    });
+}

@@ -1,0 +1,90 @@
+//! Model 8: the handler is swapped while requests travel. Each request carries the number of the
+//! handler that was there when it boarded; the old handler goes when the last shuttle that may use
+//! it is home.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+
+use super::pair::{at_tx, at_worker, pair};
+use crate::{TxShore, WorkerShore};
+
+/// Two handlers; loom watches that none is used while, or after, it is destroyed.
+struct Handlers([UnsafeCell<bool>; 2]);
+
+// SAFETY: loom checks each access, which is what the cells are here for.
+unsafe impl Sync for Handlers {}
+
+impl Handlers {
+    fn run(&self, nth: u8) {
+        // SAFETY: loom checks it.
+        assert!(
+            self.0[usize::from(nth)].with(|alive| unsafe { *alive }),
+            "a dropped handler ran"
+        );
+    }
+
+    fn destroy(&self, nth: u8) {
+        // SAFETY: loom checks it.
+        self.0[usize::from(nth)].with_mut(|alive| unsafe { *alive = false });
+    }
+}
+
+fn board(shore: &mut WorkerShore<u8>, handler: u8) {
+    let mut shuttle = shore.board().unwrap();
+    *shuttle = handler;
+    shore.send(shuttle);
+}
+
+/// Receives whatever is home; the old handler goes with the last shuttle of the old time.
+#[test]
+fn loom_swap_waits_for_the_last_trip_r35_r36() {
+    loom::model(|| {
+        let handlers = Arc::new(Handlers([UnsafeCell::new(true), UnsafeCell::new(true)]));
+        let tx_handlers = Arc::clone(&handlers);
+        let (mut shore, tx) = pair(2, move |mut shore: TxShore<u8>| {
+            for _ in 0..2 {
+                let shuttle = at_tx(&mut shore);
+                tx_handlers.run(*shuttle);
+                shore.send(shuttle);
+            }
+        });
+        board(&mut shore, 0);
+        if cfg!(mutate = "destroy_at_swap") {
+            handlers.destroy(0);
+        }
+        board(&mut shore, 1);
+        for _ in 0..2 {
+            let shuttle = at_worker(&mut shore);
+            let handler = *shuttle;
+            shore.release(shuttle);
+            if !cfg!(mutate = "destroy_at_swap") || handler == 1 {
+                handlers.destroy(handler);
+            }
+        }
+        assert_eq!(shore.travelling(), 0);
+        tx.join().unwrap();
+    });
+}
+
+/// The handler as shared property, travelling in the cargo: gone with its last owner, wherever it
+/// is.
+#[test]
+fn loom_swap_last_owner_drops_r24_r35() {
+    loom::model(|| {
+        let (mut shore, tx) = pair(1, |mut shore: TxShore<Option<Arc<u8>>>| {
+            let mut shuttle = at_tx(&mut shore);
+            let handler = shuttle.take().expect("R3: published whole");
+            assert_eq!(*handler, 1);
+            drop(shuttle);
+        });
+        let handler = Arc::new(1);
+        let mut shuttle = shore.board().unwrap();
+        *shuttle = Some(Arc::clone(&handler));
+        shore.send(shuttle);
+        drop(handler);
+        let shuttle = at_worker(&mut shore);
+        assert!(shuttle.is_none());
+        shore.release(shuttle);
+        tx.join().unwrap();
+    });
+}
