@@ -6,7 +6,7 @@
 //! finds the work, or the publisher finds the sleeper. The announcement is taken down by the one
 //! who rings, so one sleep costs one ring, however many batches arrive meanwhile.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::sync::atomic::{
     AtomicBool,
@@ -30,6 +30,43 @@ pub struct NoBell;
 
 impl Doorbell for NoBell {
     fn ring(&self) {}
+}
+
+/// A doorbell for a plain thread that has nothing but the ferry to wait for.
+///
+/// A thread that also waits for sockets rings through its poller instead.
+#[derive(Debug, Default)]
+pub struct ThreadBell {
+    rung: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl ThreadBell {
+    /// A bell that was not rung yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Blocks this thread until the bell rings, or not at all if it rang since the last wait.
+    pub fn wait(&self) {
+        let mut rung = self.lock();
+        while !*rung {
+            rung = self.wake.wait(rung).unwrap_or_else(PoisonError::into_inner);
+        }
+        *rung = false;
+    }
+
+    /// A flag cannot be left half changed, so that another thread panicked says nothing about it.
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doorbell for ThreadBell {
+    fn ring(&self) {
+        *self.lock() = true;
+        self.wake.notify_one();
+    }
 }
 
 /// Whether a shore may go to sleep.
@@ -95,6 +132,7 @@ impl Bell {
     }
 
     /// The other shore: whether this one has left, and with it what it had read until then.
+    #[inline]
     pub(crate) fn has_left(&self) -> bool {
         self.left.load(Acquire)
     }

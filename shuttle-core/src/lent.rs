@@ -66,6 +66,13 @@ impl<T> Shuttle<Tx, T> {
         self.lent_list_mut(|list| unsafe { list.lend(bytes) });
     }
 
+    /// Lends bytes that live for ever: a constant part of a response. Otherwise as
+    /// [`lend`](Self::lend).
+    pub fn lend_static(&mut self, bytes: &'static [u8]) {
+        // SAFETY: they stay alive, unmoved and unchanged whatever happens.
+        unsafe { self.lend(bytes) };
+    }
+
     /// Forgets the lent bytes and says how many pieces there were. Afterwards the caller may let go
     /// of what it kept alive for them. Doing it twice does nothing: the second answer is 0.
     pub fn unpin(&mut self) -> usize {

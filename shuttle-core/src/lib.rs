@@ -16,7 +16,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use bell::{Doorbell, NoBell, Sleep};
+pub use bell::{Doorbell, NoBell, Sleep, ThreadBell};
 pub use link::{TxEnd, WorkerEnd, link};
 pub use shore::{TxShore, WorkerShore};
 pub use shuttle::{BerthId, Shuttle, Side, Tx, Worker};

@@ -1,6 +1,7 @@
 //! Making a link, and carrying its two ends to their threads.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::bell::{Bell, Doorbell};
 use crate::hail::Hails;
@@ -9,7 +10,7 @@ use crate::ring::Ring;
 use crate::shore::{TxShore, WorkerShore};
 use crate::shuttle::{Tx, Worker};
 use crate::slot::{Berth, Slots};
-use crate::sync::{Arc, CachePadded};
+use crate::sync::CachePadded;
 
 /// Makes a link with so many berths. `to_tx` wakes the thread of the TX shore, `to_worker` that of
 /// the worker's. All memory is allocated here: later hops allocate nothing, except what the cargo
@@ -19,10 +20,26 @@ use crate::sync::{Arc, CachePadded};
 /// If `berths` is 0.
 pub fn link<T: Send + Default>(
     berths: u16,
-    to_tx: std::sync::Arc<dyn Doorbell>,
-    to_worker: std::sync::Arc<dyn Doorbell>,
+    to_tx: Arc<dyn Doorbell>,
+    to_worker: Arc<dyn Doorbell>,
 ) -> (WorkerEnd<T>, TxEnd<T>) {
     assert!(berths != 0, "a link needs a berth");
+    let (harbour, free) = harbour(berths, to_tx, to_worker);
+    let presence = Presence::new(Arc::clone(&harbour));
+    (
+        WorkerEnd { presence, free },
+        TxEnd {
+            presence: Presence::new(harbour),
+        },
+    )
+}
+
+/// What a link consists of before anybody stands on a shore.
+pub(crate) fn harbour<T: Default>(
+    berths: u16,
+    to_tx: Arc<dyn Doorbell>,
+    to_worker: Arc<dyn Doorbell>,
+) -> (Arc<Harbour<T>>, Vec<Berth>) {
     let (slots, free) = Slots::new(berths);
     let harbour = Arc::new(Harbour {
         slots,
@@ -32,13 +49,7 @@ pub fn link<T: Send + Default>(
         tx_bell: CachePadded(Bell::new(to_tx)),
         worker_bell: CachePadded(Bell::new(to_worker)),
     });
-    let presence = Presence::new(Arc::clone(&harbour));
-    (
-        WorkerEnd { presence, free },
-        TxEnd {
-            presence: Presence::new(harbour),
-        },
-    )
+    (harbour, free)
 }
 
 /// The worker's end of a link, on its way to the worker's thread. Dropping it counts as leaving.

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::bell::{Bell, Sleep};
 use crate::hail::{Hails, Taken};
@@ -13,7 +14,7 @@ use crate::ring::{Reader, Ring, Writer};
 use crate::shuttle::{Side, Tx, Worker};
 use crate::slot::{Berth, Slots};
 use crate::state::{Continued, Seen, State};
-use crate::sync::{Arc, CachePadded};
+use crate::sync::{CachePadded, is_model_over};
 
 /// All that the two threads share.
 pub(crate) struct Harbour<T> {
@@ -109,7 +110,7 @@ impl<S: Side, T> Quay<S, T> {
     }
 
     pub(crate) fn flush(&self) {
-        if self.unflushed.replace(0) != 0 {
+        if self.unflushed.replace(0) != 0 && !is_model_over() {
             self.other_bell().ring_if_asleep();
         }
     }
@@ -300,6 +301,9 @@ impl<S: Side, T> Presence<S, T> {
 
 impl<S: Side, T> Drop for Presence<S, T> {
     fn drop(&mut self) {
+        if is_model_over() {
+            return;
+        }
         let (own, other) = match S::IS_WORKER {
             true => (&self.harbour.worker_bell, &self.harbour.tx_bell),
             false => (&self.harbour.tx_bell, &self.harbour.worker_bell),

@@ -54,11 +54,13 @@ impl Ring {
         }
     }
 
+    #[inline]
     fn slot(&self, position: u32) -> &AtomicU16 {
         &self.slots[position as usize & (self.slots.len() - 1)]
     }
 
     /// Writer: publishes the berth, and with it all that was written to its cargo before.
+    #[inline]
     pub(crate) fn push(&self, writer: &Writer, berth: Berth) {
         let tail = writer.tail.get();
         if tail.wrapping_sub(writer.head_seen.get()) >= self.berths {
@@ -83,6 +85,7 @@ impl Ring {
     }
 
     /// Reader: the next berth, and the right to all that was written to its cargo.
+    #[inline]
     pub(crate) fn pop(&self, reader: &Reader) -> Option<Berth> {
         if self.is_empty(reader) {
             return None;
@@ -96,6 +99,7 @@ impl Ring {
     }
 
     /// Reader: whether nothing waits. Looks at the writer's line only when it must.
+    #[inline]
     pub(crate) fn is_empty(&self, reader: &Reader) -> bool {
         if reader.head.get() == reader.tail_seen.get() {
             let order = if cfg!(mutate = "ring_load_relaxed") {

@@ -89,13 +89,16 @@ impl<T> WorkerShore<T> {
     /// # Panics
     /// If this link has no berth of that index.
     pub fn hail_client_gone(&mut self, berth: BerthId) {
-        match self
-            .quay
-            .state(berth.index())
-            .hail_client_gone(berth.generation())
-        {
+        let hails = &self.quay.harbour().hails;
+        let state = self.quay.state(berth.index());
+        if cfg!(mutate = "hail_before_word") {
+            hails.raise(berth.index());
+        }
+        match state.hail_client_gone(berth.generation()) {
             ClientGone::News => {
-                self.quay.harbour().hails.raise(berth.index());
+                if !cfg!(mutate = "hail_before_word") {
+                    hails.raise(berth.index());
+                }
                 self.quay.note_unflushed();
             }
             ClientGone::Known | ClientGone::Stale => {}

@@ -10,6 +10,7 @@ use crate::lent::LentList;
 use crate::quay::Quay;
 use crate::slot::Berth;
 use crate::state::Seen;
+use crate::sync::is_model_over;
 
 /// Marks what belongs to the worker's side. There are no values of it.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl<S: Side, T> DerefMut for Shuttle<S, T> {
 
 impl<S: Side, T> Drop for Shuttle<S, T> {
     fn drop(&mut self) {
-        if !self.berth.is_nowhere() {
+        if !self.berth.is_nowhere() && !is_model_over() {
             self.quay.abandon(replace(&mut self.berth, Berth::NOWHERE));
         }
     }

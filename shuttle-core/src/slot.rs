@@ -22,14 +22,17 @@ impl Berth {
     }
 
     /// Gives the right up: the index alone opens nothing.
+    #[inline]
     pub(crate) fn into_index(self) -> u16 {
         self.0
     }
 
+    #[inline]
     pub(crate) fn index(&self) -> u16 {
         self.0
     }
 
+    #[inline]
     pub(crate) fn is_nowhere(&self) -> bool {
         self.0 == u16::MAX
     }
@@ -74,11 +77,13 @@ impl<T> Slots<T> {
         u16::try_from(self.0.len()).expect("made from a u16")
     }
 
+    #[inline]
     pub(crate) fn state(&self, index: u16) -> &State {
         &self.0[usize::from(index)].state
     }
 
     /// The berth must be of these slots: handles keep both together.
+    #[inline]
     pub(crate) fn cargo<'a>(&'a self, berth: &'a Berth) -> &'a T {
         // SAFETY: the berth is the only one of its slot and is borrowed for as long as the cargo
         // is.

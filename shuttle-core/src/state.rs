@@ -3,17 +3,24 @@
 //! A change of the word is a method with a name and, where its answer matters, a verdict that must
 //! be looked at. No other file reads or writes the bits.
 //!
-//! Each bit says who sets and who clears it, and when; release clears all of them.
+//! ```text
+//!              board           hand_to_tx, continue_to_tx
+//!      free ─────────► at the worker ────────────────► at TX
+//!       ▲                 │     ▲                        │
+//!       └─────────────────┘     └────────────────────────┘
+//!              free                  hand_to_worker
+//! ```
+//! Each bit below says who sets and who clears it, and when; `free` clears all of them.
 //!
 //! Never again within one generation: after `CLIENT_GONE`, `SAILED` or `ABANDONED` was set it
 //! stays; after `BOARDED` was cleared nothing about this generation is true any more, and whoever
 //! holds its id is told that it is stale.
 //!
-//! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and the
-//! cargo is handed over by the ring, whose release and acquire come after and before each change of
-//! owner. What the word must give is one order of all changes *of itself*, and that it has because
-//! each change is one read-modify-write: this is why MUST-CLOSE and "Continue" can never miss each
-//! other.
+//! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and
+//! the cargo is handed over by the ring, whose release and acquire come after and before each change
+//! of owner. What the word must give is one order of all changes *of itself*, and that it has
+//! because each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never miss
+//! each other.
 
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -123,11 +130,13 @@ impl State {
         Self(AtomicU64::new(0))
     }
 
+    #[inline]
     pub(crate) fn look(&self) -> Seen {
         Seen(self.0.load(Relaxed))
     }
 
     /// Worker: free → at the worker. The answer is the generation.
+    #[inline]
     pub(crate) fn board(&self) -> u32 {
         let before = Seen(self.0.fetch_or(BOARDED, Relaxed));
         assert!(!before.has(BOARDED), "a free berth is boarded already");
@@ -135,6 +144,7 @@ impl State {
     }
 
     /// Worker: at the worker → at TX.
+    #[inline]
     pub(crate) fn hand_to_tx(&self) -> Seen {
         let before = Seen(self.0.fetch_or(TX_OWNS | SAILED, Relaxed));
         assert!(
@@ -168,6 +178,7 @@ impl State {
 
     /// TX: at TX → at the worker. A close that was asked for too late is done with: whatever TX
     /// sends now is sent by someone who saw it.
+    #[inline]
     pub(crate) fn hand_to_worker(&self) -> Seen {
         let cleared = match cfg!(mutate = "close_outlives_send") {
             true => TX_OWNS,
@@ -190,6 +201,7 @@ impl State {
     }
 
     /// Whoever is the last to own it: → free. The worker, or TX if the worker has left for good.
+    #[inline]
     pub(crate) fn free(&self) {
         let step = u32::from(!cfg!(mutate = "generation_stays"));
         let next = self.look().generation().wrapping_add(step);

@@ -1,16 +1,15 @@
 //! The primitives of the memory model, from std or, when models are checked, from loom. Nothing
-//! else in the crate names either, so what loom explores is the code that ships.
+//! else in the crate names either, so what loom explores is the code that ships. (`Arc` is std's
+//! always: how it counts is not ours to check, and loom's cannot be dropped once a model failed.)
 
 #[cfg(loom)]
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic;
 }
 
 #[cfg(not(loom))]
 mod imp {
-    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic;
 
     /// The std cell in the shape of loom's: access goes through a closure that is given a pointer.
@@ -35,6 +34,12 @@ mod imp {
 }
 
 pub(crate) use imp::*;
+
+/// Whether to do nothing in a `drop`: a model that failed unwinds, and loom can be asked nothing
+/// more. Never so outside models.
+pub(crate) fn is_model_over() -> bool {
+    cfg!(loom) && std::thread::panicking()
+}
 
 /// Keeps what one thread writes away from the cache lines of another. 128 bytes: x86-64 fetches
 /// lines in pairs, and the lines of several aarch64 cores are that long.

@@ -2,32 +2,27 @@
 //! the worker reads the cell where a real one reads the bytes, TX writes to it as it lets the
 //! string go.
 
-use loom::cell::UnsafeCell;
+use loom::cell::Cell;
 use loom::sync::Arc;
 
 use super::pair::{Leg, at_tx, at_worker, pair};
 use crate::{Shuttle, Tx, TxShore, Worker, WorkerShore};
 
-/// The memory of two strings.
-struct Strings([UnsafeCell<u8>; 2]);
-
-// SAFETY: loom checks each access, which is what the cells are here for.
-unsafe impl Sync for Strings {}
+/// The memory of two strings. Nothing but the protocol keeps the two threads from meeting in it.
+struct Strings([Cell<u8>; 2]);
 
 impl Strings {
     fn new() -> Arc<Self> {
-        Arc::new(Self([UnsafeCell::new(7), UnsafeCell::new(8)]))
+        Arc::new(Self([Cell::new(7), Cell::new(8)]))
     }
 
     fn read(&self, shuttle: &Shuttle<Worker, Leg>) -> usize {
-        // SAFETY: loom checks it.
-        let alive = |&nth: &u8| self.0[usize::from(nth)].with(|cell| unsafe { *cell } != 0);
-        shuttle.lent().flatten().filter(|nth| alive(nth)).count()
+        let is_alive = |&&nth: &&u8| self.0[usize::from(nth)].get() != 0;
+        shuttle.lent().flatten().filter(is_alive).count()
     }
 
     fn let_go(&self, nth: u8) {
-        // SAFETY: loom checks it.
-        self.0[usize::from(nth)].with_mut(|cell| unsafe { *cell = 0 });
+        self.0[usize::from(nth)].set(0);
     }
 }
 
@@ -36,8 +31,7 @@ static NUMBERS: [u8; 2] = [0, 1];
 fn write(shore: &mut TxShore<Leg>, mut shuttle: Shuttle<Tx, Leg>, nth: u8) {
     *shuttle = Leg::Write(nth);
     let nth = usize::from(nth);
-    // SAFETY: a static lives for ever.
-    unsafe { shuttle.lend(&NUMBERS[nth..=nth]) };
+    shuttle.lend_static(&NUMBERS[nth..=nth]);
     shore.send(shuttle);
 }
 

@@ -66,8 +66,7 @@ fn loom_shutdown_worker_leaves_r22_r28() {
         let (mut shore, tx) = pair(1, |mut shore: TxShore<u8>| {
             let mut shuttle = at_tx(&mut shore);
             let id = shuttle.berth();
-            // SAFETY: a constant lives for ever.
-            unsafe { shuttle.lend(LENT) };
+            shuttle.lend_static(LENT);
             shore.send(shuttle);
             let mut shuttle = at_tx(&mut shore);
             assert!(shuttle.is_abandoned());

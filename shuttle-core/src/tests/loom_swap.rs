@@ -2,30 +2,22 @@
 //! handler that was there when it boarded; the old handler goes when the last shuttle that may use
 //! it is home.
 
-use loom::cell::UnsafeCell;
+use loom::cell::Cell;
 use loom::sync::Arc;
 
 use super::pair::{at_tx, at_worker, pair};
 use crate::{TxShore, WorkerShore};
 
-/// Two handlers; loom watches that none is used while, or after, it is destroyed.
-struct Handlers([UnsafeCell<bool>; 2]);
-
-// SAFETY: loom checks each access, which is what the cells are here for.
-unsafe impl Sync for Handlers {}
+/// Two handlers. Nothing but the protocol keeps one from running while, or after, it is destroyed.
+struct Handlers([Cell<bool>; 2]);
 
 impl Handlers {
     fn run(&self, nth: u8) {
-        // SAFETY: loom checks it.
-        assert!(
-            self.0[usize::from(nth)].with(|alive| unsafe { *alive }),
-            "a dropped handler ran"
-        );
+        assert!(self.0[usize::from(nth)].get(), "a destroyed handler ran");
     }
 
     fn destroy(&self, nth: u8) {
-        // SAFETY: loom checks it.
-        self.0[usize::from(nth)].with_mut(|alive| unsafe { *alive = false });
+        self.0[usize::from(nth)].set(false);
     }
 }
 
@@ -39,7 +31,7 @@ fn board(shore: &mut WorkerShore<u8>, handler: u8) {
 #[test]
 fn loom_swap_waits_for_the_last_trip_r35_r36() {
     loom::model(|| {
-        let handlers = Arc::new(Handlers([UnsafeCell::new(true), UnsafeCell::new(true)]));
+        let handlers = Arc::new(Handlers([Cell::new(true), Cell::new(true)]));
         let tx_handlers = Arc::clone(&handlers);
         let (mut shore, tx) = pair(2, move |mut shore: TxShore<u8>| {
             for _ in 0..2 {

@@ -22,9 +22,11 @@ pub(super) enum Leg {
 }
 
 /// Runs TX on its own thread and the worker on this one; a side waits by looking again and again.
+///
+/// Loom runs all threads of a model on one, so what it watches need not be `Send`.
 pub(super) fn pair<T: Send + Default + 'static, R: 'static>(
     berths: u16,
-    tx_side: impl FnOnce(TxShore<T>) -> R + Send + 'static,
+    tx_side: impl FnOnce(TxShore<T>) -> R + 'static,
 ) -> (WorkerShore<T>, JoinHandle<R>) {
     let (worker, tx) = link(berths, Arc::new(NoBell), Arc::new(NoBell));
     let tx = thread::spawn(move || tx_side(tx.land()));
