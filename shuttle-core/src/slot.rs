@@ -5,6 +5,7 @@
 //! handle of one side at any time, which is what makes the references below sound.
 
 use crate::lent::LentList;
+use crate::limits::BERTHS_MAX_COUNT;
 use crate::state::State;
 use crate::sync::{CachePadded, UnsafeCell};
 
@@ -13,7 +14,7 @@ pub(crate) struct Berth(u16);
 
 impl Berth {
     /// Not a berth: what is left in a handle that has sailed. No slot has this index.
-    pub(crate) const NOWHERE: Self = Self(u16::MAX);
+    pub(crate) const NOWHERE: Self = Self(BERTHS_MAX_COUNT);
 
     /// # Safety
     /// The index is that of a berth that was given up by [`Self::into_index`], once for each time.
@@ -34,7 +35,7 @@ impl Berth {
 
     #[inline]
     pub(crate) fn is_nowhere(&self) -> bool {
-        self.0 == u16::MAX
+        self.0 == BERTHS_MAX_COUNT
     }
 }
 

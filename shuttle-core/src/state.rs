@@ -17,10 +17,10 @@
 //! holds its id is told that it is stale.
 //!
 //! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and
-//! the cargo is handed over by the ring, whose release and acquire come after and before each change
-//! of owner. What the word must give is one order of all changes *of itself*, and that it has
-//! because each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never miss
-//! each other.
+//! the cargo is handed over by the ring, whose release and acquire come after and before each
+//! change of owner. What the word must give is one order of all changes *of itself*, and that it
+//! has because each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never
+//! miss each other.
 
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
