@@ -6,6 +6,8 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod head;
+mod queue;
 mod reply;
 mod request;
 mod serve;
@@ -403,6 +405,13 @@ impl HttpHost {
     pub(crate) fn mark(&self, mark: Mark, worker_ticket: u64) {
         if self.is_watched {
             self.tell(mark, worker_ticket);
+        }
+    }
+
+    /// Tells the witness of a request, if there is one.
+    fn tell_of(&self, ticket: Ticket, mark: Mark) {
+        if self.is_watched {
+            self.tell(mark, self.worker_ticket(ticket));
         }
     }
 

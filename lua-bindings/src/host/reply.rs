@@ -4,13 +4,15 @@
 //! listens, and acts. From the moment it may use the shuttle it does not park, so a part is never
 //! interleaved with another.
 
-use http_proto::{FieldError, Leg, Mark, ResponseHead};
+use http_proto::{Leg, Mark};
 
+use super::head::{HeadFault, fill_head, whole};
+use super::queue::{Verdict, acquire, pass_on};
 use super::request::ticket_of;
-use super::trips::{Ticket, Trip, Waiter};
+use super::trips::Ticket;
 use crate::env::Stage;
 use crate::limits::PIN_FROM_BYTES;
-use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, may_park, verb};
+use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
 pub(super) const INDEX: Verb = verb(index);
@@ -19,17 +21,6 @@ pub(super) const WRITE_HEADER: Verb = verb(write_header);
 pub(super) const CLOSE: Verb = verb(close);
 pub(super) const IS_CLOSED: Verb = verb(is_closed);
 pub(super) const MARK: Verb = verb(mark);
-
-/// Why a head could not be filled in: a sentence that begins with `headers`.
-pub(super) struct HeadFault(pub(super) String);
-
-/// What comes after a queue.
-enum Verdict {
-    /// The shuttle is at home, and ours until we send it or return.
-    Mine,
-    /// Nothing may be sent any more, or nobody would get it.
-    Over,
-}
 
 /// `io[key]`: a method, or `headers`, which is made when it is first read.
 fn index(stack: &mut Stack) -> Outcome {
@@ -57,7 +48,7 @@ fn index(stack: &mut Stack) -> Outcome {
 fn write(stack: &mut Stack) -> Outcome {
     let ticket = io_of(stack)?;
     let realm = realm();
-    tell(&realm, ticket, Mark::CallWrite);
+    realm.http.tell_of(ticket, Mark::CallWrite);
     if let Verdict::Over = acquire(&realm, Some(&*stack), ticket, Some(Mark::WriteSleeps))? {
         return ignored(&realm, stack, ticket);
     }
@@ -87,7 +78,7 @@ fn write_header(stack: &mut Stack) -> Outcome {
         _ => return Err(Raise::text("headers is not a table")),
     };
     let realm = realm();
-    tell(&realm, ticket, Mark::CallWriteHeader);
+    realm.http.tell_of(ticket, Mark::CallWriteHeader);
     if let Verdict::Over = acquire(&realm, Some(&*stack), ticket, Some(Mark::WriteSleeps))? {
         return ignored(&realm, stack, ticket);
     }
@@ -115,7 +106,7 @@ fn close(stack: &mut Stack) -> Outcome {
     }
     let ticket = ticket_of(stack, 1).ok_or_else(|| Raise::text("shuttle is invalid"))?;
     let realm = realm();
-    tell(&realm, ticket, Mark::CallClose);
+    realm.http.tell_of(ticket, Mark::CallClose);
     if realm.stage.get() == Stage::Three && close_from_afar(&realm, ticket) {
         return Ok(0);
     }
@@ -142,7 +133,7 @@ fn mark(stack: &mut Stack) -> Outcome {
         Some(3) => Mark::UsefulWork3,
         _ => Mark::UsefulWork,
     };
-    tell(&realm(), ticket, mark);
+    realm().http.tell_of(ticket, mark);
     Ok(0)
 }
 
@@ -162,14 +153,7 @@ fn ignored(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Outcome {
 
 fn tell_ignored(realm: &Realm, ticket: Ticket) {
     if realm.http.is_watched && realm.http.with_trip(ticket, |trip| trip.gone) == Some(true) {
-        tell(realm, ticket, Mark::IgnoreWrite);
-    }
-}
-
-fn tell(realm: &Realm, ticket: Ticket, mark: Mark) {
-    let http = &realm.http;
-    if http.is_watched {
-        http.mark(mark, http.worker_ticket(ticket));
+        realm.http.tell_of(ticket, Mark::IgnoreWrite);
     }
 }
 
@@ -182,108 +166,6 @@ fn implied_headers(stack: &mut Stack) -> Slot {
             0
         }
     }
-}
-
-/// Waits for the shuttle, in the order of arrival. `stack` is that of the calling Lua function;
-/// without it the fiber waits for itself and cannot be cancelled. `sleeps` is told before the first
-/// park and says whether this is a writer.
-fn acquire(
-    realm: &Realm,
-    stack: Option<&Stack>,
-    ticket: Ticket,
-    sleeps: Option<Mark>,
-) -> Result<Verdict, Raise> {
-    let mut place = None;
-    loop {
-        let verdict = realm
-            .http
-            .with_trip(ticket, |trip| try_acquire(realm, trip, place));
-        let Some(verdict) = verdict.unwrap_or(Some(Verdict::Over)) else {
-            if let Err(raise) = wait(realm, stack, ticket, sleeps, &mut place) {
-                leave(realm, ticket, place);
-                return Err(raise);
-            }
-            continue;
-        };
-        return Ok(verdict);
-    }
-}
-
-/// One look. Absent: wait.
-fn try_acquire(realm: &Realm, trip: &mut Trip, place: Option<u64>) -> Option<Verdict> {
-    let verdict = if trip.is_over() {
-        Verdict::Over
-    } else if trip.is_turn_of(place) {
-        Verdict::Mine
-    } else {
-        return None;
-    };
-    if let Some(number) = place {
-        trip.leave_queue(number);
-    }
-    match verdict {
-        Verdict::Mine => realm.http.unpin(realm, trip, Mark::FiberUnrefs),
-        Verdict::Over => {
-            trip.wake_next();
-        }
-    }
-    Some(verdict)
-}
-
-/// Parks once in the queue.
-fn wait(
-    realm: &Realm,
-    stack: Option<&Stack>,
-    ticket: Ticket,
-    sleeps: Option<Mark>,
-    place: &mut Option<u64>,
-) -> Result<(), Raise> {
-    if let Some(stack) = stack {
-        may_park(&realm.vm, stack)
-            .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
-    }
-    if place.is_none() {
-        *place = enqueue(realm, ticket, sleeps);
-    }
-    match stack {
-        Some(stack) => realm.park(stack, None).map(|_| ()),
-        None => {
-            realm.http.before_park();
-            let _ = tx_runtime::park_uncancellable(None);
-            realm.stats.resumed();
-            Ok(())
-        }
-    }
-}
-
-fn enqueue(realm: &Realm, ticket: Ticket, sleeps: Option<Mark>) -> Option<u64> {
-    let fiber = tx_runtime::current()?;
-    if let Some(mark) = sleeps {
-        tell(realm, ticket, mark);
-    }
-    let mut trips = realm.http.trips.borrow_mut();
-    let number = trips.next_waiter();
-    let writes = sleeps == Some(Mark::WriteSleeps);
-    trips.get(ticket)?.waiters.push_back(Waiter {
-        fiber,
-        number,
-        writes,
-    });
-    Some(number)
-}
-
-/// Gives up a place in the queue: who comes next must not wait for nobody.
-fn leave(realm: &Realm, ticket: Ticket, place: Option<u64>) {
-    let Some(number) = place else { return };
-    realm.http.with_trip(ticket, |trip| {
-        trip.leave_queue(number);
-        trip.wake_next();
-    });
-}
-
-/// Nothing was sent after all: the next of the queue may.
-fn pass_on(realm: &Realm, ticket: Ticket) {
-    realm.http.with_trip(ticket, |trip| trip.wake_next());
 }
 
 /// Fills in the head; the shuttle is ours.
@@ -326,7 +208,6 @@ fn send_part(realm: &Realm, stack: &mut Stack, ticket: Ticket, body: Option<Slot
             http.mark(Mark::FillBody, trip.worker_ticket);
         }
         shuttle.part.clear();
-        shuttle.last = last;
         let is_copied = len < PIN_FROM_BYTES;
         if let Some(slot) = body {
             if is_copied {
@@ -340,6 +221,7 @@ fn send_part(realm: &Realm, stack: &mut Stack, ticket: Ticket, body: Option<Slot
             }
         }
         let is_whole = last && !trip.head_sent;
+        shuttle.last = last && !(is_whole && is_copied);
         if is_whole && shuttle.response.content_length().is_none() {
             shuttle.response.set_content_length(len as u64);
         }
@@ -448,93 +330,4 @@ pub(super) fn finish_with(
         send_part(realm, stack, ticket, Some(body), true);
     }
     Ok(())
-}
-
-/// The status of a returned table: 200 if it is no number.
-pub(super) fn status_of(stack: &Stack, slot: Slot) -> i64 {
-    match stack.kind(slot) {
-        Kind::Number => stack.number(slot).map_or(200, whole),
-        _ => 200,
-    }
-}
-
-/// A number without its fraction. What is no number becomes one that no status has.
-fn whole(number: f64) -> i64 {
-    if number.is_finite() {
-        number as i64
-    } else {
-        -1
-    }
-}
-
-/// Sets status and fields. `headers` is the position of a table, or of nil, or 0 for none.
-pub(super) fn fill_head(
-    stack: &mut Stack,
-    head: &mut ResponseHead,
-    status: i64,
-    headers: Slot,
-) -> Result<(), HeadFault> {
-    let reset = u16::try_from(status).map(|status| head.reset(status));
-    if !matches!(reset, Ok(Ok(()))) {
-        return Err(HeadFault(format!(
-            "HTTP code {status} is not the status of a final response"
-        )));
-    }
-    if headers == 0 || stack.kind(headers) == Kind::Nil {
-        return Ok(());
-    }
-    if stack.kind(headers) != Kind::Table {
-        return Err(HeadFault("headers is not a table".to_owned()));
-    }
-    stack.push_nil();
-    while stack.next(headers) {
-        let result = push_header(stack, head);
-        stack.pop(1);
-        if let Err(fault) = result {
-            stack.pop(1);
-            return Err(fault);
-        }
-    }
-    Ok(())
-}
-
-/// Adds the header whose name and value are the two uppermost values, which stay.
-fn push_header(stack: &mut Stack, head: &mut ResponseHead) -> Result<(), HeadFault> {
-    if stack.kind(-2) != Kind::String {
-        return Err(HeadFault("headers are invalid".to_owned()));
-    }
-    if stack.kind(-1) != Kind::Table {
-        return push_value(stack, head, stack.top() - 1, None);
-    }
-    // A list: as many fields of this name.
-    let (name, list) = (stack.top() - 1, stack.top());
-    for place in 1..=stack.raw_len(list) {
-        let _ = stack.raw_item(list, place);
-        let result = push_value(stack, head, name, Some(place));
-        stack.pop(1);
-        result?;
-    }
-    Ok(())
-}
-
-/// Adds a field of the name at `name` with the value on top. What is neither string nor number
-/// becomes an empty value.
-fn push_value(
-    stack: &mut Stack,
-    head: &mut ResponseHead,
-    name: Slot,
-    place: Option<usize>,
-) -> Result<(), HeadFault> {
-    stack.stringify(-1);
-    let name = stack.bytes(name).unwrap_or_default();
-    let pushed = head.push(name, stack.bytes(-1).unwrap_or_default());
-    pushed.map_err(|error| head_fault(name, place, error))
-}
-
-fn head_fault(name: &[u8], place: Option<usize>, error: FieldError) -> HeadFault {
-    let name = name.escape_ascii();
-    let item = place
-        .map(|place| format!(", value {place} of its list"))
-        .unwrap_or_default();
-    HeadFault(format!("headers are invalid: \"{name}\"{item}: {error}"))
 }

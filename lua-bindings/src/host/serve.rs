@@ -5,7 +5,8 @@ use std::rc::Rc;
 use http_proto::{Leg, Mark};
 use tx_runtime::FiberRef;
 
-use super::reply::{self, HeadFault};
+use super::head::{self, HeadFault};
+use super::reply;
 use super::trips::{Ticket, Trip};
 use super::{HttpHost, request};
 use crate::env::Stage;
@@ -282,8 +283,8 @@ fn respond_at_once(
             headers,
             body,
         } => {
-            let status = reply::status_of(stack, status);
-            reply::fill_head(stack, &mut shuttle.response, status, headers)
+            let status = head::status_of(stack, status);
+            head::fill_head(stack, &mut shuttle.response, status, headers)
                 .map_err(|HeadFault(text)| fault(format!("the returned {text}")))?;
             if stack.stringify(body) {
                 (body_slot, body_len) = (body, stack.raw_len(body));

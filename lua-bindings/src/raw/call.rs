@@ -237,6 +237,9 @@ fn unpack_failure(stack: &mut Stack) -> Failure {
 
 /// The message handler of every protected call: keeps the error value, its text and the traceback
 /// together.
+///
+/// # Safety
+/// Only Lua calls it, with the state in which the error was raised and one value on its stack.
 unsafe extern "C-unwind" fn on_error(state: *mut lua_State) -> c_int {
     // SAFETY: a message handler gets one value. What is called may raise (a `__tostring` of the
     // user, memory), which ends in the protected call; nothing here has a destructor.

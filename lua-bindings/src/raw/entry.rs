@@ -52,6 +52,9 @@ where
 }
 
 /// Runs the verb `F` for Lua: catches panics inside, raises Lua errors outside of the catch.
+///
+/// # Safety
+/// Only Lua calls it, with the state that it runs on.
 pub(crate) unsafe extern "C-unwind" fn entry<F>(state: *mut lua_State) -> c_int
 where
     F: Fn(&mut Stack) -> Outcome + Copy + 'static,

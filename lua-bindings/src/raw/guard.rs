@@ -41,6 +41,7 @@ pub(crate) fn may_park(vm: &Vm, stack: &Stack) -> Result<(), &'static str> {
 /// # Safety
 /// `main` is the main state of a LuaJIT machine in which nothing runs and no hook is set.
 pub(super) unsafe fn find_hook_mask(main: *mut lua_State) -> Option<*const u8> {
+    // SAFETY: it does nothing, so it is sound however it is called.
     unsafe extern "C-unwind" fn no_hook(_: *mut lua_State, _: *mut lua_Debug) {}
     let masks: [c_int; 5] = [
         0,

@@ -17,7 +17,7 @@ use crate::world::{World, logged};
 /// * `turn`: TX runs until it rests;
 /// * `look`: the worker takes what came;
 /// * `continue N`, `closed N`: the worker sends a shuttle back;
-/// * `gone N`: the client of a request leaves;
+/// * `gone N`: the client of a request leaves; `leave N`: while the worker has the shuttle;
 /// * `pass MS`: time passes;
 /// * `auto`: both sides go on until everything rests.
 ///
@@ -36,7 +36,8 @@ pub(crate) fn check_at(stage: Stage, handler: &str, script: &str) -> String {
 /// A handler as a program: the source is that of the function's body, with `req` and `io`.
 pub(crate) fn program(handler: &str) -> String {
     format!(
-        "local fiber, json, log, httpng = require 'fiber', require 'json', require 'log', require 'httpng'\n\
+        "local fiber, json = require 'fiber', require 'json'\n\
+         local log, httpng = require 'log', require 'httpng'\n\
          G = G or {{}}\n\
          httpng.cfg{{ handler = function(req, io)\n{handler}\nend }}"
     )
@@ -74,6 +75,9 @@ impl Play {
     /// The text, after everything is proven to be over.
     pub(crate) fn end(mut self) -> String {
         self.step("auto");
+        // Whoever sleeps still gets the time for it.
+        self.step("pass 10000");
+        self.step("auto");
         assert!(self.held.is_empty());
         assert_eq!(
             self.world.env.open_requests(),
@@ -103,6 +107,8 @@ impl Play {
                 let berth = self.berths[&number()];
                 self.world.worker().hail_client_gone(berth);
             }
+            // The worker itself owns the shuttle: it says it by the shuttle.
+            "leave" => self.held[&number()].mark_client_gone(),
             "pass" => {
                 self.world.pass(Duration::from_millis(number()));
                 self.take_log();
@@ -123,6 +129,12 @@ impl Play {
 
     fn turn(&mut self) {
         self.world.settle();
+        self.take_log();
+    }
+
+    /// A few turns, for programs that never rest.
+    pub(crate) fn some_turns(&mut self) {
+        self.world.some_turns();
         self.take_log();
     }
 
@@ -193,6 +205,19 @@ impl Play {
             self.held.insert(number, kept);
             self.send_closed(number);
         }
+    }
+
+    /// The worker's Continue has left when the handler, told by the global `G.go`, closes.
+    pub(crate) fn late_close(&mut self, number: u64) {
+        let mut shuttle = self.held.remove(&number).unwrap();
+        shuttle.advance(Leg::Continue).unwrap();
+        let go = self.world.env.load_text("=go", b"G.go = true").unwrap();
+        self.world.env.start(go).unwrap();
+        self.world.settle();
+        assert!(self.world.worker().send_continue(shuttle).is_ok());
+        // Nothing is received before the handler has closed.
+        self.world.pass_without_arrivals(Duration::from_millis(5));
+        self.take_log();
     }
 
     fn send_closed(&mut self, number: u64) {

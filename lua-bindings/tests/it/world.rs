@@ -166,6 +166,14 @@ impl World {
         panic!("the fibers do not come to rest");
     }
 
+    /// A few turns, for programs that never rest.
+    pub(crate) fn some_turns(&mut self) {
+        for _ in 0..3 {
+            let now = self.start + self.elapsed.get();
+            self.env.turn(now);
+        }
+    }
+
     /// Lets time pass, deadline by deadline.
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.elapsed.get() + time;
@@ -182,6 +190,14 @@ impl World {
         }
         self.elapsed.set(end);
         self.settle();
+    }
+
+    /// Fibers run, but what the worker sent is not taken.
+    pub(crate) fn pass_without_arrivals(&mut self, time: Duration) {
+        self.elapsed.set(self.elapsed.get() + time);
+        let budget = tx_runtime::Budget { fibers: 100 };
+        let now = self.start + self.elapsed.get();
+        while tx_runtime::turn(now, budget).runnable {}
     }
 
     /// Lets time pass until the main program has ended; at most an hour.
