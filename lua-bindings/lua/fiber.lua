@@ -186,6 +186,7 @@ end
 ---@return table<integer, {fid: integer, name: string, status: string}>
 function fiber.info()
     local info = {}
+    core.id() -- a handler has no number before somebody asks for it
     for _, id in ipairs(core.ids()) do
         info[id] = { fid = id, name = core.name(id), status = core.status(id) }
     end

@@ -1,7 +1,7 @@
 //! The TX side of the drawings: what TX and its fibers do is what each member shows of them.
 
-use http_proto::drawing::{MarkKind, Member, Participant};
 use http_proto::Mark;
+use http_proto::drawing::{MarkKind, Member, Participant};
 use lua_bindings::Stage;
 
 use crate::check::Play;
@@ -11,7 +11,13 @@ use crate::world::World;
 fn drawn(member: Member) -> Vec<Mark> {
     let is_ours = |mark: &Mark| {
         matches!(mark.kind().actor(), Participant::Fiber | Participant::Tx)
-            && !matches!(mark.kind(), MarkKind::Arrow { from: Participant::Client, .. })
+            && !matches!(
+                mark.kind(),
+                MarkKind::Arrow {
+                    from: Participant::Client,
+                    ..
+                }
+            )
     };
     member.marks().into_iter().filter(is_ours).collect()
 }
@@ -29,13 +35,23 @@ const SEED: &str = "io:write_header(200, {}, ('a'):rep(2000)) io:_mark(1)\n\
 
 #[test]
 fn simple_copied() {
-    compare(Member::SimpleCopied, Stage::Three, "return {body = 'x'}", "GET /\nturn\nlook");
+    compare(
+        Member::SimpleCopied,
+        Stage::Three,
+        "return {body = 'x'}",
+        "GET /\nturn\nlook",
+    );
 }
 
 #[test]
 fn simple() {
     let script = "GET /\nturn\nlook\nclosed 1\nturn\nlook";
-    compare(Member::Simple, Stage::Three, "return {body = ('x'):rep(4000)}", script);
+    compare(
+        Member::Simple,
+        Stage::Three,
+        "return {body = ('x'):rep(4000)}",
+        script,
+    );
 }
 
 #[test]

@@ -10,15 +10,27 @@ fn auto(handler: &str) -> String {
 
 #[test]
 fn hello() {
-    assert_eq!(auto("return {status = 200, body = 'x'}"), "1 Answer 200 (1) \"x\"\n");
+    assert_eq!(
+        auto("return {status = 200, body = 'x'}"),
+        "1 Answer 200 (1) \"x\"\n"
+    );
 }
 
 #[test]
 fn a_returned_table_has_its_defaults() {
     assert_eq!(auto("return {}"), "1 Answer 200 (0) \"\"\n");
-    assert_eq!(auto("return {status = 'x', body = {}}"), "1 Answer 200 (0) \"\"\n");
-    assert_eq!(auto("return {status = 404, body = 12.5}"), "1 Answer 404 (4) \"12.5\"\n");
-    assert_eq!(auto("io.headers.a = 'b' return {body = 'x'}"), "1 Answer 200 (1) \"x\"\n");
+    assert_eq!(
+        auto("return {status = 'x', body = {}}"),
+        "1 Answer 200 (0) \"\"\n"
+    );
+    assert_eq!(
+        auto("return {status = 404, body = 12.5}"),
+        "1 Answer 404 (4) \"12.5\"\n"
+    );
+    assert_eq!(
+        auto("io.headers.a = 'b' return {body = 'x'}"),
+        "1 Answer 200 (1) \"x\"\n"
+    );
 }
 
 #[test]
@@ -49,7 +61,10 @@ fn a_returned_object_that_raises_is_an_error_of_the_handler() {
 
 #[test]
 fn a_body_is_copied_up_to_1023_bytes_and_lent_from_1024() {
-    assert_eq!(auto("return {body = ('a'):rep(1023)}"), "1 Answer 200 (1023) \"a*1023\"\n");
+    assert_eq!(
+        auto("return {body = ('a'):rep(1023)}"),
+        "1 Answer 200 (1023) \"a*1023\"\n"
+    );
     assert_eq!(
         auto("return {body = ('a'):rep(1024)}"),
         "1 Write 200 (1024) \"\" lent \"a*1024\" last\n1 Release\n"
@@ -107,7 +122,10 @@ fn what_is_no_string_is_an_empty_part() {
 
 #[test]
 fn close_without_anything_is_an_empty_200() {
-    assert_eq!(auto("io.headers.a = 'b' io:close() io:close()"), "1 Answer 200 (0) \"\"\n");
+    assert_eq!(
+        auto("io.headers.a = 'b' io:close() io:close()"),
+        "1 Answer 200 (0) \"\"\n"
+    );
 }
 
 #[test]
@@ -132,11 +150,26 @@ fn mistakes_are_told_in_httpngs_words() {
         ("io:write_header({})", "HTTP code is not an integer"),
         ("io:write_header(200, 'str')", "headers is not a table"),
         ("io:write_header(200, {'a'})", "headers are invalid"),
-        ("io:write_header(200) io:write_header(200)", "Handler has already written header"),
-        ("io:write('x') io:write_header(200)", "Handler has already written header"),
-        ("io:write_header(99)", "HTTP code 99 is not the status of a final response"),
-        ("io:write_header(1e300)", "HTTP code 9223372036854775807 is not the status"),
-        ("io:write_header(0/0)", "HTTP code -1 is not the status of a final response"),
+        (
+            "io:write_header(200) io:write_header(200)",
+            "Handler has already written header",
+        ),
+        (
+            "io:write('x') io:write_header(200)",
+            "Handler has already written header",
+        ),
+        (
+            "io:write_header(99)",
+            "HTTP code 99 is not the status of a final response",
+        ),
+        (
+            "io:write_header(1e300)",
+            "HTTP code 9223372036854775807 is not the status",
+        ),
+        (
+            "io:write_header(0/0)",
+            "HTTP code -1 is not the status of a final response",
+        ),
     ];
     for (call, message) in cases {
         let handler = format!("local ok, err = pcall(function()\n{call}\nend) log.info('%s', err)");
@@ -160,9 +193,17 @@ fn a_handler_that_fails_answers_500_and_is_logged_with_its_place() {
 
 #[test]
 fn any_value_can_be_an_error() {
-    for value in ["nil", "{}", "setmetatable({}, {__tostring = function() error('x') end})", "42"] {
+    for value in [
+        "nil",
+        "{}",
+        "setmetatable({}, {__tostring = function() error('x') end})",
+        "42",
+    ] {
         let text = auto(&format!("error({value}, 0)"));
-        assert!(text.starts_with("ERROR lua_bindings: User handler"), "{value}: {text}");
+        assert!(
+            text.starts_with("ERROR lua_bindings: User handler"),
+            "{value}: {text}"
+        );
         assert!(text.contains("1 Answer 500"), "{value}: {text}");
     }
 }
@@ -230,7 +271,10 @@ fn stage_3_close_never_sleeps() {
     );
     let handler = "io:write('one') fiber.sleep(1) io:close() log.info('closed')";
     let lucky = check(handler, "GET /\nturn\nlook\ncontinue 1\npass 1000\nlook");
-    assert_eq!(lucky, "1 Write 200 \"one\"\nINFO lua: closed\n1 Close\n1 Release\n");
+    assert_eq!(
+        lucky,
+        "1 Write 200 \"one\"\nINFO lua: closed\n1 Close\n1 Release\n"
+    );
 }
 
 #[test]
@@ -238,12 +282,17 @@ fn stage_3_too_late_the_dispatcher_closes() {
     // The worker's Continue is on its way when the handler closes.
     let handler = "io:write('one') while not G.go do fiber.sleep(0.001) end io:close()\n\
                    log.info('closed') fiber.sleep(1)";
-    let mut play =
-        crate::check::Play::begin(crate::world::World::new(Stage::Three), &format!("{handler}"));
+    let mut play = crate::check::Play::begin(
+        crate::world::World::new(Stage::Three),
+        &format!("{handler}"),
+    );
     play.run("GET /\nturn\nlook");
     play.late_close(1);
     play.run("pass 2000\nlook\nclosed 1");
-    assert_eq!(play.end(), "1 Write 200 \"one\"\nINFO lua: closed\n1 Close\n1 Release\n");
+    assert_eq!(
+        play.end(),
+        "1 Write 200 \"one\"\nINFO lua: closed\n1 Close\n1 Release\n"
+    );
 }
 
 #[test]

@@ -23,10 +23,21 @@ fn l1_headers_and_bodies_arrive_as_they_were_sent() {
 
 #[test]
 fn l2_a_number_or_true_is_answered_500() {
-    for value in ["42", "true", "false", "function() end", "coroutine.create(print)", "io.write"] {
+    for value in [
+        "42",
+        "true",
+        "false",
+        "function() end",
+        "coroutine.create(print)",
+        "io.write",
+    ] {
         let text = auto(&format!("return {value}"));
-        let log = "ERROR lua_bindings: User handler for \"/\" failed with error \"a handler returns";
-        assert!(text.starts_with(log) && text.ends_with(ERROR_PAGE), "{value}: {text}");
+        let log =
+            "ERROR lua_bindings: User handler for \"/\" failed with error \"a handler returns";
+        assert!(
+            text.starts_with(log) && text.ends_with(ERROR_PAGE),
+            "{value}: {text}"
+        );
     }
     assert_eq!(auto("return 'a string'"), "1 Answer 200 (0) \"\"\n");
 }
@@ -34,17 +45,35 @@ fn l2_a_number_or_true_is_answered_500() {
 #[test]
 fn l3_rubbish_headers_are_errors() {
     let cases = [
-        ("return {headers = 'str'}", "the returned headers is not a table"),
-        ("return {headers = {'a', 'b'}}", "the returned headers are invalid"),
-        ("return {headers = {[{}] = 'a'}}", "the returned headers are invalid"),
-        ("return {status = 1e9}", "the returned HTTP code 1000000000 is not the status"),
-        ("return {status = 101}", "the returned HTTP code 101 is not the status"),
+        (
+            "return {headers = 'str'}",
+            "the returned headers is not a table",
+        ),
+        (
+            "return {headers = {'a', 'b'}}",
+            "the returned headers are invalid",
+        ),
+        (
+            "return {headers = {[{}] = 'a'}}",
+            "the returned headers are invalid",
+        ),
+        (
+            "return {status = 1e9}",
+            "the returned HTTP code 1000000000 is not the status",
+        ),
+        (
+            "return {status = 101}",
+            "the returned HTTP code 101 is not the status",
+        ),
         ("io:write_header(200, 'str')", "headers is not a table"),
         ("io:write_header(200, {'a'})", "headers are invalid"),
     ];
     for (handler, message) in cases {
         let text = auto(handler);
-        assert!(text.contains(message) && text.ends_with(ERROR_PAGE), "{handler}: {text}");
+        assert!(
+            text.contains(message) && text.ends_with(ERROR_PAGE),
+            "{handler}: {text}"
+        );
     }
     let text = auto("return {headers = {a = true, b = {}, c = {'1', 2}}}");
     let fields: Vec<&str> = text.matches("[a: ]").chain(text.matches("[c: ")).collect();
@@ -65,9 +94,18 @@ fn l4_r9_two_fibers_on_one_io_take_turns() {
     let parts: Vec<String> = text
         .lines()
         .filter_map(|line| line.strip_prefix("1 Write 200 \""))
-        .map(|rest| rest.trim_start_matches("\" lent \"").chars().take(2).collect())
+        .map(|rest| {
+            rest.trim_start_matches("\" lent \"")
+                .chars()
+                .take(2)
+                .collect()
+        })
         .collect();
-    assert_eq!(parts, ["h1", "h2", "a1", "b1", "h3", "a2", "b2", "a3", "b3"], "{text}");
+    assert_eq!(
+        parts,
+        ["h1", "h2", "a1", "b1", "h3", "a2", "b2", "a3", "b3"],
+        "{text}"
+    );
 }
 
 #[test]
@@ -92,7 +130,10 @@ fn l5_r10_waking_the_handler_does_not_give_it_the_shuttle() {
     let text = play.end();
     let parts = text.lines().filter(|line| line.contains("lent")).count();
     assert_eq!(parts, 3, "{text}");
-    assert!(text.contains("lent \"2x*2000\"") && text.contains("lent \"3x*2000\""), "{text}");
+    assert!(
+        text.contains("lent \"2x*2000\"") && text.contains("lent \"3x*2000\""),
+        "{text}"
+    );
 }
 
 #[test]
@@ -100,7 +141,10 @@ fn l5_r10_cancelling_the_handler_does_not_give_it_the_shuttle() {
     let handler = "G.me = fiber.self()\n\
                    fiber.create(function() fiber.sleep(1) G.me:cancel() end)\n\
                    io:write(('a'):rep(2000)) io:write(('b'):rep(2000))";
-    let text = check(handler, "GET /\nturn\nlook\npass 2000\nlook\ncontinue 1\nturn\nlook");
+    let text = check(
+        handler,
+        "GET /\nturn\nlook\npass 2000\nlook\ncontinue 1\nturn\nlook",
+    );
     assert_eq!(
         text,
         "1 Write 200 \"\" lent \"a*2000\"\n\
@@ -148,7 +192,10 @@ fn l6_r11_an_io_that_outlives_its_request_is_inert() {
                    if old then error(select(2, pcall(function() return old.path end)), 0) end\n\
                    return {}";
     let text = check(handler, "GET /\nauto\nGET /\nauto");
-    assert!(text.contains("the request is over, and its field 'path' was not read"), "{text}");
+    assert!(
+        text.contains("the request is over, and its field 'path' was not read"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -156,12 +203,23 @@ fn l9_cr_lf_and_nul_never_leave() {
     for bad in ["a\\r\\nb", "a\\nb", "a\\0b", "a\\rb"] {
         let text = auto(&format!("return {{headers = {{['X-A'] = '{bad}'}}}}"));
         let message = "the returned headers are invalid: \"X-A\": the field value has";
-        assert!(text.contains(message) && text.ends_with(ERROR_PAGE), "{bad}: {text}");
-        let text = auto(&format!("io:write_header(200, {{['X-A'] = {{'ok', '{bad}'}}}})"));
+        assert!(
+            text.contains(message) && text.ends_with(ERROR_PAGE),
+            "{bad}: {text}"
+        );
+        let text = auto(&format!(
+            "io:write_header(200, {{['X-A'] = {{'ok', '{bad}'}}}})"
+        ));
         let message = "program:5: headers are invalid: \"X-A\", value 2 of its list:";
-        assert!(text.contains(message) && text.ends_with(ERROR_PAGE), "{bad}: {text}");
+        assert!(
+            text.contains(message) && text.ends_with(ERROR_PAGE),
+            "{bad}: {text}"
+        );
         let text = auto(&format!("return {{headers = {{['{bad}'] = 'x'}}}}"));
-        assert!(text.contains("the field name is not a token"), "{bad}: {text}");
+        assert!(
+            text.contains("the field name is not a token"),
+            "{bad}: {text}"
+        );
     }
 }
 
@@ -169,14 +227,20 @@ fn l9_cr_lf_and_nul_never_leave() {
 fn l10_r12_numbers_in_headers_are_copied_before_anything_can_collect_them() {
     let handler = "io:write_header(200, {['X-N'] = 12345.5}) collectgarbage() collectgarbage()";
     let text = auto(handler);
-    assert!(text.starts_with("1 Write 200 [X-N: 12345.5] \"\"\n"), "{text}");
+    assert!(
+        text.starts_with("1 Write 200 [X-N: 12345.5] \"\"\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn l10_r12_a_lent_string_outlives_its_variable() {
     let handler = "io:write(('z'):rep(5000)) for i = 1, 20 do collectgarbage() end fiber.sleep(1)";
     let text = check(handler, "GET /\nturn\nlook\npass 500");
-    assert!(text.starts_with("1 Write 200 \"\" lent \"z*5000\"\n"), "{text}");
+    assert!(
+        text.starts_with("1 Write 200 \"\" lent \"z*5000\"\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -200,7 +264,10 @@ fn l12_a_client_that_left_is_known_at_once() {
 #[test]
 fn l12_a_waiting_writer_is_woken_when_the_client_leaves() {
     let handler = "io:write(('x'):rep(3000)) log.info('%s', io:write('y')) log.info('awake')";
-    let text = check(handler, "GET /\nturn\nlook\ngone 1\nturn\nclosed 1\nturn\nlook");
+    let text = check(
+        handler,
+        "GET /\nturn\nlook\ngone 1\nturn\nclosed 1\nturn\nlook",
+    );
     assert_eq!(
         text,
         "1 Write 200 \"\" lent \"x*3000\"\nINFO lua: true\nINFO lua: awake\n1 Release\n"
@@ -212,7 +279,10 @@ fn l13_a_handler_can_be_cancelled() {
     let handler = "G.me = fiber.self() fiber.create(function() fiber.sleep(1) G.me:cancel() end)\n\
                    while true do fiber.sleep(100) end";
     let text = check(handler, "GET /\nturn\npass 1000\nlook");
-    assert!(text.contains("failed with error \"fiber is cancelled\""), "{text}");
+    assert!(
+        text.contains("failed with error \"fiber is cancelled\""),
+        "{text}"
+    );
     assert!(text.ends_with(ERROR_PAGE), "{text}");
 }
 
@@ -221,7 +291,10 @@ fn l13_a_kept_fiber_of_a_handler_never_reaches_the_next_request() {
     let handler = "if G.old then G.old:cancel() log.info('%s', G.old:status()) end\n\
                    G.old = fiber.self() fiber.sleep(0.001) return {body = 'ok'}";
     let text = check(handler, "GET /\npass 10\nlook\nGET /\npass 10\nlook");
-    assert_eq!(text, "1 Answer 200 (2) \"ok\"\nINFO lua: dead\n2 Answer 200 (2) \"ok\"\n");
+    assert_eq!(
+        text,
+        "1 Answer 200 (2) \"ok\"\nINFO lua: dead\n2 Answer 200 (2) \"ok\"\n"
+    );
 }
 
 #[test]
@@ -254,7 +327,10 @@ fn r8_continue_and_gone_in_either_order() {
 #[test]
 fn api_gap_several_set_cookies() {
     let text = auto("return {headers = {['Set-Cookie'] = {'a=1', 'b=2'}}}");
-    assert_eq!(text, "1 Answer 200 [Set-Cookie: a=1] [Set-Cookie: b=2] (0) \"\"\n");
+    assert_eq!(
+        text,
+        "1 Answer 200 [Set-Cookie: a=1] [Set-Cookie: b=2] (0) \"\"\n"
+    );
 }
 
 #[test]

@@ -1,0 +1,7 @@
+local fiber = require('fiber')
+local a = fiber.clock()
+same(fiber.clock(), a)
+fiber.sleep(1)
+assert(fiber.clock() >= a + 1)
+assert(math.abs(fiber.time() - os.time()) < 5)
+assert(type(fiber.time64()) == 'cdata' and type(fiber.clock64()) == 'cdata')

@@ -1,0 +1,20 @@
+local fiber = require('fiber')
+local before = fiber.clock()
+fiber.sleep(1.5)
+assert(fiber.clock() - before >= 1.5 and fiber.clock() - before < 1.6)
+local order = {}
+for _, t in ipairs({ 0.3, 0.1, 0.2 }) do
+    fiber.create(function() fiber.sleep(t) order[#order + 1] = t end)
+end
+fiber.sleep(1)
+same(order, { 0.1, 0.2, 0.3 })
+fiber.sleep(0)
+fiber.sleep(-1)
+raises('seconds are expected', fiber.sleep, 'x')
+raises('seconds are expected', fiber.sleep)
+-- Somebody may end it early.
+local me = fiber.self()
+fiber.create(function() fiber.sleep(1) me:wakeup() end)
+before = fiber.clock()
+fiber.sleep(100)
+assert(fiber.clock() - before < 2)

@@ -1,0 +1,30 @@
+local router = require('httpng').router
+same(router, require('httpng.router'))
+local r = router.new()
+local function handler(name)
+    return function(req) return { body = name, stash = rawget(req, '_stash') } end
+end
+r:route({ path = '/exact' }, handler('exact'))
+r:route({ path = '/user/:id' }, handler('user'))
+r:route({ path = '/user/<:id>/edit' }, handler('edit'))
+r:route({ path = '/file/*rest' }, handler('file'))
+r:route({ path = '/a.b+c' }, handler('literal'))
+r:route({ path = 'noslash/<x>-<y>' }, handler('two'))
+local function ask(path)
+    local answer = r({ path = path })
+    return { answer.body, answer.stash }
+end
+same(ask('/exact'), { 'exact' })
+same(ask('/exact/'), { 'not found' })
+same(ask('/user/7'), { 'user', { id = '7' } })
+same(ask('/user/'), { 'not found' })
+same(ask('/user/7/edit'), { 'edit', { id = '7' } })
+same(ask('/user/7/8/edit'), { 'not found' })
+same(ask('/file/'), { 'file', { rest = '' } })
+same(ask('/file/a/b.txt'), { 'file', { rest = 'a/b.txt' } })
+same(ask('/a.b+c'), { 'literal' })
+same(ask('/aXb+c'), { 'not found' })
+same(ask('/noslash/1-2'), { 'two', { x = '1', y = '2' } })
+same(r({ path = '/none' }).status, 404)
+raises('a table with a path is expected', r.route, r, 'x')
+raises('the handler is not a function', r.route, r, { path = '/' }, 1)
