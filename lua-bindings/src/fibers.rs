@@ -108,16 +108,17 @@ impl Fibers {
         self.by_id.borrow().keys().copied().collect()
     }
 
-    /// The handler that ran on the current fiber is over: its number, if it had one, means nobody
-    /// from now on.
-    pub(crate) fn retire_handler(&self, fiber: &FiberRef, name: &str) {
+    /// The handler that ran on the current fiber is over: its number means nobody from now on. False
+    /// if it had none.
+    pub(crate) fn retire_handler(&self, fiber: &FiberRef, name: &str) -> bool {
         let Some(lua_fiber) = badge_of(fiber) else {
-            return;
+            return false;
         };
         fiber.slot().borrow_mut().take();
         fiber.set_name(name);
         self.finish(&lua_fiber, Ending::Returned(0));
         self.forget(&lua_fiber);
+        true
     }
 
     fn finish(&self, lua_fiber: &LuaFiber, ending: Ending) {

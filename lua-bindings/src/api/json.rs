@@ -139,9 +139,6 @@ fn deeper<E: de::Error>(stack: &mut Stack, depth: usize) -> Result<usize, E> {
 
 /// `encode(value)`: the text, or nil when the value has to be prepared by Lua first.
 fn encode(stack: &mut Stack) -> Outcome {
-    if stack.kind(1) == Kind::None {
-        return Err(Raise::plain("json.encode: a value is expected"));
-    }
     let mut writer = Writer {
         out: Vec::with_capacity(128),
         path: Vec::new(),

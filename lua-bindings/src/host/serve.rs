@@ -72,8 +72,9 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         let next = http.arrived.borrow_mut().pop_front();
         let Some(ticket) = next else { break };
         serve(realm, ticket, thread);
-        realm.fibers.retire_handler(me, NAME);
-        realm.stats.renamed(me);
+        if realm.fibers.retire_handler(me, NAME) {
+            realm.stats.renamed(me);
+        }
         realm.stats.request_over();
         if me.is_cancelled() {
             resign(http, me);

@@ -195,13 +195,6 @@ impl Play {
         if let Err(mut kept) = self.world.worker().send_continue(shuttle) {
             assert!(kept.accept_close());
             let _ = writeln!(self.text, "{number} MUST-CLOSE in time");
-            // The shuttle has not crossed: the leg is still that of the write.
-            let ticket = kept.tx_ticket;
-            kept.clear(1 << 16);
-            kept.tx_ticket = ticket;
-            kept.worker_ticket = number;
-            kept.advance(Leg::Request).unwrap();
-            kept.advance(Leg::Close).unwrap();
             self.held.insert(number, kept);
             self.send_closed(number);
         }

@@ -2,12 +2,11 @@
 //! and a stress.
 
 mod check;
-
+mod config;
 mod drawing;
 mod handlers;
 mod limits;
 mod lua_files;
-
+mod reload;
 mod requests;
-
 mod world;

@@ -25,7 +25,7 @@ raises('the number inf has no JSON', json.encode, math.huge)
 raises('a function has no JSON (at f)', json.encode, { f = print })
 raises('a table key is a boolean', json.encode, { [true] = 1 })
 raises('a string is not UTF-8', json.encode, '\255')
-raises('json.encode: a value is expected', function() return json.encode() end)
+same(json.encode(), 'null')
 local loop = {}
 loop.loop = loop
 raises('more than 128 levels', json.encode, loop)
