@@ -4,7 +4,9 @@ use std::fmt;
 
 /// A request that cannot be served: the peer's fault, or ours for being full.
 ///
-/// It holds the whole answer. [`h1::encode_error`](crate::h1::encode_error) writes it.
+/// It holds the whole answer; [`Encoder::encode_error`](crate::h1::Encoder::encode_error) writes
+/// it. Those that an engine cannot see for itself are made from their kind:
+/// `PeerError::from(PeerErrorKind::Timeout)`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct PeerError {
     /// The status to answer with.

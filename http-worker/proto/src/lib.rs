@@ -22,7 +22,12 @@
 //! use http_proto::{Fields, RequestHead, ResponseHead};
 //!
 //! /// What came in on a connection, and what goes out on it. Whether the connection stays.
-//! fn serve(engine: &mut Engine, encoder: &Encoder, input: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+//! fn serve(
+//!     engine: &mut Engine,
+//!     encoder: &Encoder,
+//!     input: &mut Vec<u8>,
+//!     out: &mut Vec<u8>,
+//! ) -> bool {
 //!     let (mut request, mut trailers) = (RequestHead::default(), Fields::default());
 //!     let mut body = Vec::new();
 //!     loop {
@@ -36,9 +41,10 @@
 //!                 let mut response = ResponseHead::default();
 //!                 response.push(b"Content-Type", b"text/plain").expect("a good field");
 //!                 let text = [b"you sent ", &body[..], b" to ", request.path()].concat();
-//!                 let known = Outlook { known_length: Some(text.len() as u64), must_close: false };
+//!                 let known_length = Some(text.len() as u64);
+//!                 let outlook = Outlook { known_length, must_close: false };
 //!                 let facts = engine.facts();
-//!                 let mut framed = encoder.encode_head(&response, &facts, known, out);
+//!                 let mut framed = encoder.encode_head(&response, &facts, outlook, out);
 //!                 let admitted = framed.begin_part(text.len(), out);
 //!                 out.extend_from_slice(&text[..admitted]);
 //!                 framed.end_part(out);

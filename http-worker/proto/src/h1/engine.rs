@@ -285,8 +285,8 @@ impl Engine {
         if self.extension_bytes > CHUNK_EXTENSIONS_MAX_BYTES {
             return Err(PeerErrorKind::ChunkExtension.into());
         }
-        // Neither term can exceed the limit, and it is checked before the bytes come.
-        if size > self.limits.body_max_bytes - self.body_bytes {
+        // Refused before its bytes come. The limit may have been lowered meanwhile.
+        if size > self.limits.body_max_bytes.saturating_sub(self.body_bytes) {
             return Err(PeerErrorKind::BodyTooLarge.into());
         }
         self.body_bytes += size;

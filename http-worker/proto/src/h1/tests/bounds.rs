@@ -2,8 +2,8 @@
 
 use super::{check_with, told};
 use crate::error::{PeerError, PeerErrorKind};
-use crate::h1::Limits;
-use crate::head::{FieldError, RequestHead, ResponseHead, Version};
+use crate::h1::{Engine, Event, Limits};
+use crate::head::{FieldError, Fields, RequestHead, ResponseHead, Version};
 use crate::limits::*;
 
 /// Whole and cut near its end only: these inputs are long.
@@ -295,6 +295,29 @@ fn configured_limits_are_kept_and_cannot_exceed_the_fixed_ones() {
         ..Limits::default()
     };
     assert_eq!(beyond.clamped(), clamped);
+}
+
+#[test]
+fn a_limit_lowered_in_the_middle_of_a_body_counts_from_there() {
+    let (mut head, mut trailers) = (RequestHead::default(), Fields::default());
+    let mut engine = Engine::new(Limits {
+        body_max_bytes: 8,
+        ..Limits::default()
+    });
+    let mut poll =
+        |engine: &mut Engine, input: &str| engine.poll(input.as_bytes(), &mut head, &mut trailers);
+    assert!(matches!(poll(&mut engine, CHUNKED).event, Event::Head(_)));
+    assert!(matches!(
+        poll(&mut engine, "4\r\nabcd").event,
+        Event::Body(_)
+    ));
+    engine.set_limits(Limits {
+        body_max_bytes: 2,
+        ..Limits::default()
+    });
+    assert_eq!(poll(&mut engine, "\r\n").event, Event::NeedMore);
+    let too_large = Event::Error(PeerErrorKind::BodyTooLarge.into());
+    assert_eq!(poll(&mut engine, "1\r\n").event, too_large);
 }
 
 #[test]
