@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use crate::exchange::{Exchange, Leg};
 use crate::h1::{
-    Encoder, Engine, Event, Framing, Limits, Outlook, Phase, RequestBody, RequestFacts,
+    Encoder, Engine, Event, Framing, Limits, Outlook, Phase, RequestBody, RequestFacts, chunk_head,
+    chunk_tail, last_chunk,
 };
 use crate::head::token::{is_target, is_token, is_value};
 use crate::head::{Fields, RequestHead, ResponseHead, Version};
@@ -227,6 +228,29 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
             return body;
         }
     }
+}
+
+/// What the writing half frames as chunks, the reading half takes apart again, and a reader that
+/// is not ours does too.
+pub fn chunks_come_back(parts: &[&[u8]]) {
+    let mut framed = Vec::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        chunk_head(part.len(), &mut framed);
+        framed.extend_from_slice(part);
+        chunk_tail(&mut framed);
+    }
+    last_chunk(&mut framed);
+    let body = parts.concat();
+    assert_eq!(unchunk(&framed), body);
+    let mut request = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    request.extend_from_slice(&framed);
+    let told = if body.is_empty() {
+        String::new()
+    } else {
+        format!("\"{}\"\n", body.escape_ascii())
+    };
+    let expected = format!("PUT / 1.1 @a keep chunked\n{told}end\n");
+    assert_eq!(transcript([&request[..]], Limits::default()), expected);
 }
 
 /// Whatever steps are tried, an exchange is where the legal ones among them lead, and illegal

@@ -107,6 +107,12 @@ proptest! {
     }
 
     #[test]
+    fn chunks_come_back(parts in vec(vec(any::<u8>(), 0..300), 0..5)) {
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        fuzzing::chunks_come_back(&parts);
+    }
+
+    #[test]
     fn exchanges_follow_the_table(steps in vec(any::<u8>(), 0..60)) {
         fuzzing::exchange_steps(&steps);
     }
