@@ -165,6 +165,3 @@ impl Fields {
             .shrink_to(keep_bytes_max / size_of::<(Span, Span)>());
     }
 }
-
-#[cfg(test)]
-mod tests;
