@@ -1,6 +1,5 @@
-//! A web server in plain Rust: sockets on the worker's thread, answers from this one.
-//! `cargo run -p http-worker --example plain_rust -- 127.0.0.1:3300`
-
+//! A web server in plain Rust: `cargo run -p http-worker --example plain_rust -- 127.0.0.1:3300`
+#![allow(clippy::print_stdout)]
 use std::sync::Arc;
 use std::thread::{Thread, current, park};
 
@@ -9,7 +8,6 @@ use http_worker::{Listener, Worker, WorkerConfig};
 use shuttle_core::{Doorbell, Sleep, link};
 
 struct Unpark(Thread);
-
 impl Doorbell for Unpark {
     fn ring(&self) {
         self.0.unpark();
@@ -17,15 +15,13 @@ impl Doorbell for Unpark {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let addr = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:3300".into());
-    let listeners = vec![Listener::plain(addr.parse()?, false)?];
-    println!("listening on {}", listeners[0].socket.local_addr()?);
-    let (worker, bell) = Worker::new(WorkerConfig {
-        listeners,
-        ..WorkerConfig::default()
-    })?;
+    let addr = std::env::args().nth(1).ok_or("which address and port?")?;
+    let mut config = WorkerConfig::default();
+    config
+        .listeners
+        .push(Listener::plain(addr.parse()?, false)?);
+    println!("listening on {}", config.listeners[0].socket.local_addr()?);
+    let (worker, bell) = Worker::new(config)?;
     let (end, tx) = link::<Exchange>(1024, Arc::new(Unpark(current())), bell);
     let _running = worker.spawn(end)?;
     let mut shore = tx.land();

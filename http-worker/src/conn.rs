@@ -89,6 +89,10 @@ pub(crate) struct Conn {
     end: Option<End>,
     /// Set while lingering: how many more bytes are thrown away.
     linger_bytes: Option<usize>,
+    /// No request was begun yet.
+    is_fresh: bool,
+    /// Which limits the parser was told.
+    limits_version: usize,
     /// It stands in the queue for a berth.
     is_waiting: bool,
     /// It was first in that queue and a berth is free.
@@ -135,6 +139,8 @@ impl Conn {
             outbox: Outbox::default(),
             end: None,
             linger_bytes: None,
+            is_fresh: true,
+            limits_version: cx.limits_version,
             is_waiting: false,
             has_turn: false,
             is_again: false,
@@ -294,7 +300,7 @@ impl Conn {
             Phase::Head => Wait::Head,
             Phase::Idle | Phase::Done if !self.trips.is_empty() => Wait::Trip,
             // Before its first request a connection has the time of a head, not that of a pause.
-            Phase::Idle if self.wait == Wait::Head => Wait::Head,
+            Phase::Idle if self.is_fresh => Wait::Head,
             Phase::Idle | Phase::Done => Wait::Idle,
         }
     }

@@ -46,6 +46,8 @@ pub(crate) struct Cx {
     pub(crate) registry: Registry,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) limits: Limits,
+    /// Counts how often they were replaced.
+    pub(crate) limits_version: usize,
     pub(crate) now: Instant,
     pub(crate) encoder: Encoder,
     pub(crate) read: ReadBuffers,
@@ -57,6 +59,10 @@ pub(crate) struct Cx {
     pub(crate) is_draining: bool,
     notes: Box<[Note]>,
     witness: Option<Box<dyn Witness>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "connections hold them boxed, and they move to and fro"
+    )]
     spares: Vec<Box<Incoming>>,
     buffers: Vec<Vec<u8>>,
     body_bytes: usize,
@@ -79,6 +85,7 @@ impl Cx {
             registry,
             stats,
             limits: limits.clamped(),
+            limits_version: 0,
             now,
             encoder: Encoder::new(server_name),
             read: ReadBuffers::new(),

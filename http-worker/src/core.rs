@@ -123,6 +123,12 @@ impl Core {
         }
     }
 
+    /// Lets a test's time pass.
+    #[cfg(test)]
+    pub(crate) fn set_time(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
     pub(crate) fn stats(&self) -> Arc<WorkerStats> {
         Arc::clone(&self.cx.stats)
     }
@@ -265,8 +271,11 @@ impl Core {
 
     /// Something is to be done for which no event will come.
     fn has_work(&self) -> bool {
+        let shore = &self.cx.shore;
         let has_room = self.conns.len() < self.cx.limits.connections_count;
-        self.has_more_arrivals
+        let has_berth = shore.travelling() < shore.berths();
+        (has_berth && !self.cx.waiting.is_empty())
+            || self.has_more_arrivals
             || !self.cx.again.is_empty()
             || self.was_woken
             || (has_room && self.doors.is_ready())
@@ -376,7 +385,10 @@ impl Core {
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Limits(limits) => self.cx.limits = limits.clamped(),
+            Command::Limits(limits) => {
+                self.cx.limits = limits.clamped();
+                self.cx.limits_version += 1;
+            }
             Command::Listen(listener) => self.listen(listener),
             Command::Drain { deadline_ms } => self.drain(deadline_ms),
             Command::Stop => self.stop(),

@@ -55,3 +55,6 @@ pub use listener::{Listener, SPREADS_BY_PORT, bind};
 pub use stats::{Snapshot, WorkerStats};
 pub use tls::{TlsConfig, TlsError, TlsOptions, TlsVersion};
 pub use worker::{Embedded, Worker, WorkerHandle};
+
+#[cfg(test)]
+mod tests;

@@ -92,22 +92,14 @@ impl Wheel {
     /// Takes one timer that is due, or `None` when there is no more.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<u32> {
         let current = self.whole_ticks(now);
-        while self.done <= current {
-            let slot = match self.first_filled() {
-                Some((slot, tick)) if tick <= current => {
-                    self.done = tick;
-                    slot
-                }
-                _ => {
-                    self.done = current + 1;
-                    return None;
-                }
-            };
-            let index = self.heads[slot];
-            self.disarm(index);
-            return Some(index);
-        }
-        None
+        let Some((slot, tick)) = self.first_filled().filter(|(_, tick)| *tick <= current) else {
+            self.done = self.done.max(current + 1);
+            return None;
+        };
+        self.done = tick;
+        let index = self.heads[slot];
+        self.disarm(index);
+        Some(index)
     }
 
     /// When to look again, or `None` when nothing is set.

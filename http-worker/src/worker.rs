@@ -98,6 +98,17 @@ impl Worker {
         Embedded { core, commander }
     }
 
+    /// A core whose time is the test's.
+    #[cfg(test)]
+    pub(crate) fn into_test_core(
+        self,
+        end: WorkerEnd<Exchange>,
+        clock: Clock,
+    ) -> (Core, Commander) {
+        let commander = self.commander.clone();
+        (self.into_core(end, clock), commander)
+    }
+
     fn into_core(self, end: WorkerEnd<Exchange>, clock: Clock) -> Core {
         let Self {
             config,

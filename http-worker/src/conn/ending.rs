@@ -75,6 +75,7 @@ impl Conn {
     }
 
     fn begin_linger(&mut self, cx: &mut Cx) -> Fate {
+        self.let_go_of_trips(cx);
         self.transport.say_goodbye();
         let flushed = self.transport.flush(&cx.stats);
         let shut = self.transport.stream.shutdown(std::net::Shutdown::Write);
@@ -101,7 +102,7 @@ impl Conn {
     }
 
     /// Ends it so that the client sees an error.
-    pub(super) fn reset(&mut self) -> Fate {
+    pub(super) fn reset(&self) -> Fate {
         // Without it the client would see a proper end. If it fails the socket is dead anyway.
         let socket = socket2::SockRef::from(&self.transport.stream);
         let _ = socket.set_linger(Some(Duration::ZERO));
@@ -118,7 +119,7 @@ impl Conn {
 
     /// Tells the other shore that the client of all trips here has left. A shuttle that is here
     /// says it itself when it goes, unless that takes long.
-    fn hail(&mut self, cx: &mut Cx) {
+    fn hail(&self, cx: &mut Cx) {
         let mut is_counted = false;
         for trip in &self.trips {
             let Some(berth) = trip.berth() else { continue };
@@ -137,8 +138,8 @@ impl Conn {
     }
 
     /// The client has reset the connection.
-    pub(super) fn on_reset(&mut self) -> Fate {
-        self.socket.is_full = false;
+    pub(super) fn on_reset(&self) -> Fate {
+        log::debug!("{} reset its connection", self.peer);
         Fate::Over
     }
 
@@ -170,9 +171,10 @@ impl Conn {
         }
     }
 
-    /// The last call (the socket closes with it): tells the other shore, sends home the shuttles that are here, and gives
-    /// back what was borrowed.
-    pub(crate) fn farewell(mut self, cx: &mut Cx) {
+    /// Nobody waits for the trips any more: tells the other shore, and sends home the shuttles
+    /// that are here.
+    fn let_go_of_trips(&mut self, cx: &mut Cx) {
+        self.socket.is_full = false;
         if !std::mem::replace(&mut self.socket.has_fin, true) {
             self.hail(cx);
         }
@@ -184,6 +186,11 @@ impl Conn {
                 cx.orphan(shuttle);
             }
         }
+    }
+
+    /// The last call; the socket closes with it. Gives back what was borrowed.
+    pub(crate) fn farewell(mut self, cx: &mut Cx) {
+        self.let_go_of_trips(cx);
         if let Some(incoming) = self.incoming.take() {
             cx.discard(incoming);
         }
@@ -192,7 +199,7 @@ impl Conn {
     }
 
     /// Ends at once: the worker stops.
-    pub(crate) fn stop(mut self, cx: &mut Cx) {
+    pub(crate) fn stop(self, cx: &mut Cx) {
         let _ = self.reset();
         self.farewell(cx);
     }

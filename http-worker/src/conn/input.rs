@@ -8,6 +8,7 @@ use shuttle_core::{Shuttle, Worker};
 use super::trips::Trip;
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
+use crate::limits::KEEP_BYTES;
 use crate::transport::Broken;
 
 impl Conn {
@@ -23,7 +24,8 @@ impl Conn {
 
     /// Whether another request may be begun.
     fn may_begin(&self, cx: &Cx) -> bool {
-        !self.has_complete_request()
+        self.engine.phase() != Phase::Done
+            && !self.has_complete_request()
             && self.trips.len() < cx.limits.pipeline_depth_count
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
@@ -105,6 +107,10 @@ impl Conn {
 
     /// Makes requests of bytes. Says how many are consumed and whether anything came of them.
     fn parse(&mut self, bytes: &[u8], cx: &mut Cx) -> (usize, bool) {
+        if self.limits_version != cx.limits_version {
+            self.limits_version = cx.limits_version;
+            self.engine.set_limits(cx.h1_limits());
+        }
         let mut at = 0;
         let mut progressed = false;
         while self.end.is_none() && self.is_inside() | self.may_begin(cx) {
@@ -136,6 +142,8 @@ impl Conn {
             Event::NeedMore if self.engine.phase() != Phase::Body => return cx.discard(incoming),
             Event::NeedMore => {}
             Event::Head(facts) => {
+                self.is_fresh = false;
+                self.note_progress(Wait::Head, cx.now);
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
                 cx.mark(Mark::RequestArrives, incoming.ticket);
@@ -197,6 +205,10 @@ impl Conn {
     ) {
         let ticket = incoming.ticket;
         cx.mark(Mark::AllocateShuttle, ticket);
+        if shuttle.leg() != Leg::Free {
+            // It was laid to rest by its drop, with what was in it.
+            shuttle.clear(KEEP_BYTES);
+        }
         // Swapped, not copied: the buffers of both go on living, in each other's place.
         std::mem::swap(&mut shuttle.request, &mut incoming.head);
         std::mem::swap(&mut shuttle.body, &mut incoming.body);

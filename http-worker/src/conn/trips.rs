@@ -87,9 +87,10 @@ impl Trip {
         self.place = Place::Home(shuttle);
     }
 
-    /// The berth, while the other shore has to be told of things.
+    /// The berth, while the trip is not over for the other shore.
     pub(super) fn berth(&self) -> Option<BerthId> {
-        self.berth.filter(|_| !matches!(self.place, Place::Done))
+        let is_over = matches!(self.place, Place::Loaded(None) | Place::Done);
+        self.berth.filter(|_| !is_over)
     }
 
     pub(super) fn ticket(&self) -> u64 {
@@ -255,6 +256,11 @@ impl Conn {
                 );
             }
             shuttle.response.reset(500).expect("500 is a status");
+            let plain = b"text/plain; charset=utf-8";
+            shuttle
+                .response
+                .push(b"Content-Type", plain)
+                .expect("a proper field");
             let outlook = Outlook {
                 known_length: Some(NO_ANSWER.len() as u64),
                 must_close: cx.is_draining,
@@ -352,15 +358,9 @@ impl Conn {
     }
 
     /// Asks for more of the response, unless its end was asked for in the last moment.
-    fn continue_or_close(
-        &mut self,
-        at: usize,
-        mut shuttle: Shuttle<Worker, Exchange>,
-        cx: &mut Cx,
-    ) {
+    fn continue_or_close(&mut self, at: usize, mut kept: Shuttle<Worker, Exchange>, cx: &mut Cx) {
         let trip = &mut self.trips[at];
         trip.place = Place::Away;
-        let mut kept = shuttle;
         if !kept.must_close() {
             if let Err(e) = kept.advance(Leg::Continue) {
                 log::error!("{kept:?}: {e}");
@@ -370,16 +370,17 @@ impl Conn {
                 Ok(()) => return cx.published(Mark::SendContinue, trip.ticket),
                 Err(shuttle) => kept = shuttle,
             }
+            kept.retract_continue();
         }
-        shuttle = kept;
-        let _was_asked = shuttle.accept_close();
+        let was_asked = kept.accept_close();
+        debug_assert!(was_asked, "it stayed here because of that");
         cx.mark(Mark::SeeMustClose, trip.ticket);
         trip.place = Place::Done;
         trip.is_ended = true;
         if let Some(body) = trip.body.take() {
             self.finish(at, body);
         }
-        cx.close(shuttle);
+        cx.close(kept);
     }
 
     /// The client is slow: answers that are wholly copied need not keep their berths meanwhile.

@@ -81,7 +81,9 @@ fn the_next_time_to_look_is_that_of_the_first() {
 
 proptest! {
     #[test]
-    fn as_a_sorted_list_would(ops in prop::collection::vec((0u32..20, 0u64..40_000, 0u8..4), 1..200)) {
+    fn as_a_sorted_list_would(
+        ops in prop::collection::vec((0u32..20, 0u64..40_000, 0u8..4), 1..200),
+    ) {
         let start = Instant::now();
         let mut wheel = Wheel::new(start);
         let mut model: BTreeMap<u32, u64> = BTreeMap::new();

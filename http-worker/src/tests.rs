@@ -1,0 +1,11 @@
+//! The worker against real sockets on loopback, with the other shore in the same thread and the
+//! time in the test's hands.
+
+mod bounds;
+mod ending;
+mod gone;
+mod http;
+mod plain;
+mod tls;
+mod trips;
+mod world;
