@@ -55,6 +55,29 @@ impl<T> Shuttle<Tx, T> {
     /// Lends bytes to the worker: it will read them where they are. Costs no copy and, once the
     /// list has grown, no allocation. An empty piece is counted but never shown to the worker.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # let bell = Arc::new(shuttle_core::NoBell);
+    /// # let (worker, tx) = shuttle_core::link::<()>(1, bell.clone(), bell);
+    /// # let (mut worker, mut tx) = (worker.land(), tx.land());
+    /// # let shuttle = worker.board().unwrap();
+    /// # worker.send(shuttle);
+    /// let mut shuttle = tx.recv().unwrap();
+    /// let text = String::from("a long text");
+    /// // SAFETY: `text` stays, unchanged, until the shuttle was unpinned below.
+    /// unsafe { shuttle.lend(text.as_bytes()) };
+    /// tx.send(shuttle);
+    ///
+    /// let shuttle = worker.recv().unwrap();
+    /// assert_eq!(shuttle.lent().next(), Some(&b"a long text"[..]));
+    /// worker.send(shuttle);
+    ///
+    /// let mut shuttle = tx.recv().unwrap();
+    /// assert_eq!(shuttle.unpin(), 1);
+    /// drop(text);
+    /// # tx.send(shuttle);
+    /// ```
+    ///
     /// # Safety
     /// The bytes stay alive, unmoved and unchanged until this shuttle is back on the TX shore
     /// **and** [`unpin`](Self::unpin) ran on it, or it was dropped there. If that never happens

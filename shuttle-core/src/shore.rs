@@ -202,6 +202,9 @@ impl<T> TxShore<T> {
 
     /// Call it before each sleep, and sleep only if it says so. Flushes. From `MaySleep` on the
     /// doorbell rings, once, for whatever comes; call [`woke`](Self::woke) after the sleep.
+    ///
+    /// Hails are work too: ask [`hailed`](Self::hailed) until it has no more, or this never lets
+    /// the thread sleep.
     pub fn prepare_sleep(&mut self) -> Sleep {
         self.quay.prepare_sleep()
     }

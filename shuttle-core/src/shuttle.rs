@@ -1,7 +1,6 @@
 //! The handle of a shuttle: move-only, typed by the side that owns it.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::mem::replace;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -77,18 +76,43 @@ impl BerthId {
 /// From the worker's side it goes to TX, so that whoever waits there wakes up and unpins; if it was
 /// never on the TX side, or TX has abandoned it before or has left, it is freed at once.
 ///
-/// ```compile_fail
+/// A shuttle has one handle:
+/// ```compile_fail,E0277
 /// # fn is_clone<T: Clone>() {}
 /// is_clone::<shuttle_core::Shuttle<shuttle_core::Tx, ()>>();
 /// ```
-/// ```compile_fail
+/// It stays on its thread:
+/// ```compile_fail,E0277
 /// # fn is_send<T: Send>() {}
 /// is_send::<shuttle_core::Shuttle<shuttle_core::Tx, ()>>();
 /// ```
-/// ```compile_fail
+/// So does a shore:
+/// ```compile_fail,E0277
+/// # fn is_send<T: Send>() {}
+/// is_send::<shuttle_core::WorkerShore<()>>();
+/// ```
+/// What is TX's is not sent by the worker:
+/// ```compile_fail,E0308
 /// # use shuttle_core::{Shuttle, Tx, WorkerShore};
 /// fn wrong_shore(shore: &mut WorkerShore<u32>, shuttle: Shuttle<Tx, u32>) {
 ///     shore.send(shuttle);
+/// }
+/// ```
+/// What was sent is not touched:
+/// ```compile_fail,E0382
+/// # use shuttle_core::{Shuttle, Tx, TxShore};
+/// fn too_late(shore: &mut TxShore<u32>, mut shuttle: Shuttle<Tx, u32>) {
+///     shore.send(shuttle);
+///     *shuttle += 1;
+/// }
+/// ```
+/// The lent bytes are the worker's to read while it has the shuttle, and no longer:
+/// ```compile_fail,E0505
+/// # use shuttle_core::{Shuttle, Worker, WorkerShore};
+/// fn kept(shore: &mut WorkerShore<u32>, shuttle: Shuttle<Worker, u32>) -> usize {
+///     let first = shuttle.lent().next();
+///     shore.send(shuttle);
+///     first.map_or(0, <[u8]>::len)
 /// }
 /// ```
 #[must_use = "a shuttle that is dropped is abandoned: send it or release it"]
@@ -96,7 +120,6 @@ pub struct Shuttle<S: Side, T> {
     quay: Rc<Quay<S, T>>,
     berth: Berth,
     generation: u32,
-    side: PhantomData<S>,
 }
 
 impl<S: Side, T> Shuttle<S, T> {
@@ -105,7 +128,6 @@ impl<S: Side, T> Shuttle<S, T> {
             quay: Rc::clone(quay),
             berth,
             generation,
-            side: PhantomData,
         }
     }
 
