@@ -303,6 +303,7 @@ fn loom_cargo(mutation: Option<&str>) -> Result<Command, String> {
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS_MAX_COUNT);
     if let Some(name) = mutation {
         command.env("RUSTC_WORKSPACE_WRAPPER", wrapper(&target, name)?);

@@ -9,9 +9,14 @@ const RULE: &str = "limits";
 /// Shortest doc that can hold a reason.
 const REASON_CHARS_COUNT: usize = 20;
 
+/// Whether a file holds limits: its name says so, and it is no test of them.
+pub(super) fn holds_limits(source: &Source) -> bool {
+    source.path.ends_with("/limits.rs") && !source.is_test
+}
+
 /// Applies to files named `limits.rs`. `const _` (an assertion between limits) is free.
 pub(super) fn limits_have_unit_and_reason(source: &Source) -> Vec<Finding> {
-    if source.path.rsplit('/').next() != Some("limits.rs") {
+    if !holds_limits(source) {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -86,5 +91,9 @@ mod tests {
             2
         );
         assert_eq!(check("a/src/other.rs", "const HEAD_MAX: usize = 1;"), 0);
+        assert_eq!(
+            check("a/tests/it/limits.rs", "const HEAD_MAX: usize = 1;"),
+            0
+        );
     }
 }

@@ -6,7 +6,7 @@
 use syn::spanned::Spanned;
 
 use super::Finding;
-use super::constants::doc_of;
+use super::constants::{doc_of, holds_limits};
 use super::source::Source;
 
 /// Where the page lies.
@@ -35,10 +35,7 @@ pub(super) fn page_is_up_to_date(sources: &[Source], page: Option<&str>) -> Vec<
 /// The page as it should be.
 pub(super) fn render(sources: &[Source]) -> String {
     let mut page = HEAD.to_owned();
-    for source in sources
-        .iter()
-        .filter(|source| source.path.ends_with("/limits.rs"))
-    {
+    for source in sources.iter().filter(|source| holds_limits(source)) {
         let rows: Vec<String> = source.syntax.items.iter().filter_map(row).collect();
         if rows.is_empty() {
             continue;
