@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::ptr;
 use std::rc::Rc;
 
+use corosensei::stack::valgrind::ValgrindStackRegistration;
 use corosensei::stack::{Stack, StackPointer};
 
 use crate::limits::{GUARD_BYTES, OPENED_AT_ONCE_COUNT, STACKS_MIN_COUNT};
@@ -77,9 +78,11 @@ impl Arena {
             None => self.0.first_use()?,
         };
         let low = self.0.low + slot * self.0.slot_bytes;
+        let valgrind = ValgrindStackRegistration::new(low as *mut u8, self.0.slot_bytes);
         Ok(FiberStack {
             low,
             slot,
+            _valgrind: valgrind,
             reservation: Rc::clone(&self.0),
         })
     }
@@ -152,6 +155,8 @@ impl Drop for Reservation {
 pub(crate) struct FiberStack {
     low: usize,
     slot: usize,
+    /// Tells valgrind, if it watches, that this is a stack. Nothing else otherwise.
+    _valgrind: ValgrindStackRegistration,
     reservation: Rc<Reservation>,
 }
 

@@ -12,6 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::{Reactor, wait_readable, wait_writable};
+use crate::limits::EVENTS_PER_WAIT_COUNT;
 use crate::test_world::{World, in_world};
 use crate::{FiberRef, Wakeup};
 
@@ -227,5 +228,23 @@ fn without_a_reactor_it_is_an_error() {
         });
         world.turn();
         assert_eq!(world.said(), "this thread has no reactor");
+    });
+}
+
+#[test]
+fn more_events_than_fit_come_with_the_next_wait() {
+    in_world(|world| {
+        let mut reactor = Reactor::new().unwrap();
+        let (own, mut other) = pair();
+        other.write_all(b"x").unwrap();
+        let readers_count = EVENTS_PER_WAIT_COUNT + 1;
+        for _ in 0..readers_count {
+            let clone = Rc::new(own.try_clone().unwrap());
+            reader(world, &clone, None);
+        }
+        world.turn();
+        assert_eq!(reactor.wait(LONG).unwrap(), EVENTS_PER_WAIT_COUNT);
+        assert_eq!(reactor.wait(LONG).unwrap(), 1);
+        assert_eq!(world.turn().ran, readers_count);
     });
 }

@@ -5,6 +5,7 @@ mod cancel;
 mod ending;
 mod model;
 mod parking;
+mod stress;
 
 use crate::test_world::in_world;
 use crate::{Budget, Turn, Wakeup, current, now, park, sleep, stats, turn, turn_while, yield_now};

@@ -200,10 +200,14 @@ fn memory_of_deep_calls_comes_back_while_the_fibers_rest() {
         let deep_kib = resident_kib();
         assert_eq!(done.next_deadline, world.in_ms(1_000));
         let mut due = world.pass_ms(1_000).next_deadline;
+        let mut trimmed_counts = vec![stats().trims_total];
         while due.is_some() {
             due = world.pass_ms(limits::TRIM_STEP_MS.into()).next_deadline;
+            trimmed_counts.push(stats().trims_total);
         }
-        assert_eq!(stats().trims_total, 200);
+        // No more than the limit in each step, and everybody in the end.
+        assert_eq!(limits::TRIMMED_PER_IDLE_STEP_COUNT, 64);
+        assert_eq!(trimmed_counts, [64, 128, 192, 200]);
         // 200 times 300 KiB went in; other tests of this process come and go meanwhile.
         let back_kib = deep_kib.saturating_sub(resident_kib());
         assert!(back_kib > 30_000, "{back_kib} KiB came back");
@@ -212,5 +216,36 @@ fn memory_of_deep_calls_comes_back_while_the_fibers_rest() {
         }
         world.turn();
         assert!(fibers.iter().all(|fiber| fiber.join(None) == Ok(())));
+    });
+}
+
+#[test]
+fn a_step_of_upkeep_looks_at_a_bounded_number_of_stacks() {
+    let config = Config {
+        trim_interval_ms: 1_000,
+        ..QUIET
+    };
+    in_configured_world(config, |world| {
+        let looked_at_count = limits::LOOKED_AT_PER_STEP_COUNT;
+        for _ in 0..looked_at_count + 1 {
+            world.spawn("resting", || assert_eq!(park(None), Wakeup::Cancelled));
+        }
+        world.turn();
+        // The first round trims all; then one fiber runs, and the second round finds little to do.
+        let mut due = world.pass_ms(1_000).next_deadline;
+        while due.is_some() {
+            due = world.pass_ms(limits::TRIM_STEP_MS.into()).next_deadline;
+        }
+        assert_eq!(stats().trims_total, looked_at_count as u64 + 1);
+        world.spawn("short", || {});
+        world.turn();
+        let step = world.pass_ms(1_000);
+        assert_eq!(stats().trims_total, looked_at_count as u64 + 1);
+        assert_eq!(step.next_deadline, world.in_ms(limits::TRIM_STEP_MS.into()));
+        assert_eq!(
+            world.pass_ms(limits::TRIM_STEP_MS.into()).next_deadline,
+            None
+        );
+        assert_eq!(stats().trims_total, looked_at_count as u64 + 2);
     });
 }
