@@ -79,6 +79,7 @@ mod guard;
 pub mod limits;
 mod offload;
 mod panics;
+mod pool;
 mod reactor;
 mod refusal;
 mod scheduler;

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError};
 use crate::fiber::{Ending, FiberRef, Job, Record, Wakeup};
-use crate::guard;
 use crate::limits::LOOKED_AT_PER_STEP_COUNT;
 use crate::panics;
+use crate::pool::{Idle, Pool};
 use crate::refusal::{AtCapacity, CannotPark, Shortage};
-use crate::stack::Arena;
 use crate::state::{Event, Status};
 use crate::stats::Stats;
 use crate::switch::{self, CannotSuspend, Pause, Strand};
@@ -50,23 +49,14 @@ pub(crate) trait Arrivals {
     fn collect(&self);
 }
 
-/// An idle stack, and the record of its last fiber if nobody holds it any more.
-struct Idle {
-    strand: Box<Strand>,
-    record: Option<Rc<Record>>,
-}
-
 /// All fibers of one thread.
 pub(crate) struct Scheduler {
     config: Cell<Config>,
-    /// Made for the first fiber.
-    arena: RefCell<Option<Arena>>,
     ready: RefCell<VecDeque<Rc<Record>>>,
     timers: RefCell<Timers<Rc<Record>>>,
     /// In no order; each record knows its index.
     living: RefCell<Vec<Rc<Record>>>,
-    /// The stack that was used last is the first to be used again.
-    pool: RefCell<Vec<Idle>>,
+    pool: Pool,
     arrivals: RefCell<Vec<Weak<dyn Arrivals>>>,
     /// More than one if a fiber runs another.
     running_count: Cell<usize>,
@@ -88,11 +78,10 @@ impl Scheduler {
     const fn new() -> Self {
         Self {
             config: Cell::new(Config::DEFAULT),
-            arena: RefCell::new(None),
             ready: RefCell::new(VecDeque::new()),
             timers: RefCell::new(Timers::new()),
             living: RefCell::new(Vec::new()),
-            pool: RefCell::new(Vec::new()),
+            pool: Pool::new(),
             arrivals: RefCell::new(Vec::new()),
             running_count: Cell::new(0),
             upkeep: Upkeep::new(),
@@ -107,7 +96,7 @@ impl Scheduler {
 
     pub(crate) fn configure(&self, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        if self.arena.borrow().is_some() {
+        if self.pool.is_in_use() {
             return Err(ConfigError::InUse);
         }
         self.config.set(config);
@@ -115,19 +104,14 @@ impl Scheduler {
     }
 
     pub(crate) fn spawn(&self, name: &str, job: Job) -> Result<FiberRef, AtCapacity> {
-        let max_count = self.config.get().fibers_max_count;
+        let config = self.config.get();
         let census = self.living.borrow().len();
-        if census >= max_count as usize {
-            return Err(AtCapacity(Shortage::Fibers { max_count }));
+        if census >= config.fibers_max_count as usize {
+            return Err(AtCapacity(Shortage::Fibers {
+                max_count: config.fibers_max_count,
+            }));
         }
-        let pooled = self.pool.borrow_mut().pop();
-        let Idle { strand, record } = match pooled {
-            Some(idle) => idle,
-            None => Idle {
-                strand: self.new_strand()?,
-                record: None,
-            },
-        };
+        let Idle { strand, record } = self.pool.take(config, run_job)?;
         let record = record.unwrap_or_else(|| Rc::new(Record::new()));
         record.renew(bump(&self.spawned_total), name, job);
         strand.assign(Some(Rc::clone(&record)));
@@ -136,30 +120,6 @@ impl Scheduler {
         self.living.borrow_mut().push(Rc::clone(&record));
         self.ready.borrow_mut().push_back(Rc::clone(&record));
         Ok(FiberRef(record))
-    }
-
-    #[cold]
-    fn new_strand(&self) -> Result<Box<Strand>, AtCapacity> {
-        let no_memory = |error: std::io::Error| {
-            AtCapacity(Shortage::Memory {
-                error: error.to_string(),
-            })
-        };
-        let mut arena = self.arena.borrow_mut();
-        if arena.is_none() {
-            let Config {
-                stack_bytes,
-                fibers_max_count,
-                pooled_stacks_count,
-                ..
-            } = self.config.get();
-            let stacks_max_count = fibers_max_count.max(pooled_stacks_count) as usize;
-            guard::arm();
-            *arena = Some(Arena::reserve(stack_bytes, stacks_max_count).map_err(no_memory)?);
-        }
-        let arena = arena.as_ref().expect("it was just made");
-        let stack = arena.take().map_err(no_memory)?;
-        Ok(Box::new(Strand::new(stack, run_job)))
     }
 
     pub(crate) fn turn(
@@ -283,10 +243,10 @@ impl Scheduler {
             drop(cargo);
             record = Some(fiber);
         }
-        let has_room = self.pool.borrow().len() < self.config.get().pooled_stacks_count as usize;
-        if has_room {
-            self.pool.borrow_mut().push(Idle { strand, record });
-        }
+        self.pool.put(
+            Idle { strand, record },
+            self.config.get().pooled_stacks_count,
+        );
     }
 
     fn strike_out(&self, fiber: &Record) {
@@ -387,8 +347,7 @@ impl Scheduler {
     /// where it stopped, or `None` at the end.
     fn trim_some(&self, from: usize, most: usize) -> Option<usize> {
         let living = self.living.borrow();
-        let mut pool = self.pool.borrow_mut();
-        let stacks_count = living.len() + pool.len();
+        let stacks_count = living.len() + self.pool.len();
         let mut trimmed_count = 0;
         let mut at = from;
         while at < stacks_count {
@@ -397,7 +356,7 @@ impl Scheduler {
             }
             let was_trimmed = match living.get(at) {
                 Some(fiber) => trim_resting(fiber),
-                None => pool[at - living.len()].strand.trim(),
+                None => self.pool.trim(at - living.len()),
             };
             trimmed_count += usize::from(was_trimmed);
             self.trims_total
@@ -416,7 +375,7 @@ impl Scheduler {
             fibers_runnable_count,
             fibers_parked_count: fibers_alive_count - fibers_runnable_count - fibers_running_count,
             timers_armed_count: self.timers.borrow().len(),
-            stacks_pooled_count: self.pool.borrow().len(),
+            stacks_pooled_count: self.pool.len(),
             spawned_total: self.spawned_total.get(),
             switches_total: self.switches_total.get(),
             panics_total: self.panics_total.get(),
@@ -460,7 +419,11 @@ fn run_job() {
         let message = panics::text(payload);
         SCHEDULER.with(|scheduler| bump(&scheduler.panics_total));
         let (id, name) = (fiber.id.get(), fiber.name.borrow().clone());
-        log::error!("fiber {id} ({name}) panicked: {message}");
+        // Somebody else's logger may panic too, and then there is nobody left to tell.
+        let said = AssertUnwindSafe(|| log::error!("fiber {id} ({name}) panicked: {message}"));
+        if let Err(payload) = catch_unwind(said) {
+            panics::text(payload);
+        }
         *fiber.ending.borrow_mut() = Ending::Panicked(message);
     }
 }

@@ -141,10 +141,8 @@ impl Strand {
     }
 
     fn enter(&mut self, order: Order) -> Option<Pause> {
-        let resumer = ACTIVE.replace(Rc::as_ptr(&self.face));
-        let result = self.coroutine.resume(order);
-        ACTIVE.set(resumer);
-        match result {
+        let _resumer = Resumer(ACTIVE.replace(Rc::as_ptr(&self.face)));
+        match self.coroutine.resume(order) {
             CoroutineResult::Yield(pause) => Some(pause),
             CoroutineResult::Return(()) => None,
         }
@@ -163,6 +161,16 @@ impl Strand {
         // whatever is used there later is written first.
         unsafe { stack::discard(self.face.guard.end, high) };
         true
+    }
+}
+
+/// Who was active before a strand was entered, and is again when it has given control back, by
+/// whichever way.
+struct Resumer(*const Face);
+
+impl Drop for Resumer {
+    fn drop(&mut self) {
+        ACTIVE.set(self.0);
     }
 }
 

@@ -18,6 +18,7 @@ impl Log for Kept {
 
     fn log(&self, record: &Record<'_>) {
         let line = format!("{} {}", record.level(), record.args());
+        assert!(!line.contains("unspeakable"), "the logger panics");
         self.0.lock().unwrap().push(line);
     }
 
@@ -32,4 +33,9 @@ fn a_panic_is_logged_with_the_name_of_its_fiber() {
     turn(Instant::now(), Budget { fibers: 10 });
     let line = "ERROR fiber 1 (clumsy) panicked: dropped 3 things";
     assert_eq!(*KEPT.0.lock().unwrap(), [line]);
+
+    let again = spawn("unspeakable", || panic!("and so is its logger")).unwrap();
+    let other = spawn("other", || {}).unwrap();
+    turn(Instant::now(), Budget { fibers: 10 });
+    assert!(again.join(None).is_err() && other.join(None).is_ok());
 }
