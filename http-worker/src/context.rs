@@ -110,10 +110,12 @@ impl Cx {
         }
     }
 
-    /// Tells the witness that TX can see from now on what this mark announced.
+    /// Tells the witness, if there is one, that TX can see what `mark` announced: and lets TX see
+    /// it at once, for the witness may wait for what TX does.
     #[inline]
     pub(crate) fn published(&mut self, mark: Mark, ticket: u64) {
         if let Some(witness) = &mut self.witness {
+            self.shore.flush();
             witness.published(mark, ticket);
         }
     }

@@ -2,6 +2,7 @@
 //! time in the test's hands.
 
 mod bounds;
+mod drawn;
 mod ending;
 mod gone;
 mod http;

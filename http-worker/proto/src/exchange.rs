@@ -212,17 +212,6 @@ impl Exchange {
         Ok(())
     }
 
-    /// Undoes `Continue`, which the worker has to write down before it lets the shuttle go: the
-    /// end of the response was asked for in that moment, and the shuttle stayed. Says whether
-    /// there was one to undo.
-    pub fn retract_continue(&mut self) -> bool {
-        let is_continue = self.leg == Leg::Continue;
-        if is_continue {
-            self.leg = Leg::Write;
-        }
-        is_continue
-    }
-
     /// Makes the exchange free and empty, wherever it was: the worker's call before it uses one
     /// again, and the only way out for one that was abandoned. Buffers that have grown beyond
     /// `keep_bytes_max` shrink to it, the others keep their memory.

@@ -370,7 +370,6 @@ impl Conn {
                 Ok(()) => return cx.published(Mark::SendContinue, trip.ticket),
                 Err(shuttle) => kept = shuttle,
             }
-            kept.retract_continue();
         }
         let was_asked = kept.accept_close();
         debug_assert!(was_asked, "it stayed here because of that");

@@ -4,23 +4,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
-use std::thread::{Thread, current, park, spawn};
+use std::thread::spawn;
 
 use http_proto::Exchange;
-use shuttle_core::{Doorbell, Sleep, TxEnd, link};
+use shuttle_core::{Sleep, ThreadBell, TxEnd, link};
 
 use crate::{Command, Listener, Worker, WorkerConfig};
 
-struct Unpark(Thread);
-
-impl Doorbell for Unpark {
-    fn ring(&self) {
-        self.0.unpark();
-    }
-}
-
 /// Answers with the path until the worker has left.
-fn serve(tx: TxEnd<Exchange>) {
+fn serve(tx: TxEnd<Exchange>, bell: &ThreadBell) {
     let mut shore = tx.land();
     while !shore.worker_has_left() {
         while let Some(mut shuttle) = shore.recv() {
@@ -29,7 +21,7 @@ fn serve(tx: TxEnd<Exchange>) {
             shore.send(shuttle);
         }
         if shore.prepare_sleep() == Sleep::MaySleep {
-            park();
+            bell.wait();
         }
         shore.woke();
     }
@@ -58,13 +50,10 @@ fn a_worker_on_its_own_thread_serves_drains_and_ends() {
         ..WorkerConfig::default()
     };
     let (worker, bell) = Worker::new(config).unwrap();
-    let (ends, mine) = std::sync::mpsc::channel();
-    let tx = spawn(move || {
-        let (end, tx) = link(16, Arc::new(Unpark(current())), bell);
-        ends.send(end).unwrap();
-        serve(tx);
-    });
-    let handle = worker.spawn(mine.recv().unwrap()).unwrap();
+    let tx_bell = Arc::new(ThreadBell::new());
+    let (end, tx) = link(16, tx_bell.clone(), bell);
+    let tx = spawn(move || serve(tx, &tx_bell));
+    let handle = worker.spawn(end).unwrap();
     let mut streams: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(addr).unwrap()).collect();
     for round in 0..50 {
         for stream in &mut streams {

@@ -8,6 +8,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http_proto::drawing::Witness;
 use http_proto::{Exchange, Leg};
 use shuttle_core::{NoBell, Shuttle, Tx, TxShore, link};
 
@@ -88,6 +89,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(setup: Setup) -> Self {
+        Self::watched(setup, None)
+    }
+
+    /// A world with a witness on the worker's shore.
+    pub(super) fn watched(setup: Setup, witness: Option<Box<dyn Witness>>) -> Self {
         let listener = Listener {
             socket: crate::bind("127.0.0.1:0".parse().unwrap(), false).unwrap(),
             tls: setup.tls,
@@ -97,6 +103,7 @@ impl World {
             limits: setup.limits,
             listeners: vec![listener],
             server_name: None,
+            witness,
             ..WorkerConfig::default()
         };
         let (worker, _) = Worker::new(config).unwrap();
