@@ -279,6 +279,7 @@ impl Core {
             || !self.cx.again.is_empty()
             || self.was_woken
             || (has_room && self.doors.is_ready())
+            || self.is_drained()
             || self.is_finished()
     }
 
