@@ -68,8 +68,8 @@
 //! [`wait_writable`] wait for descriptors. [`Offload`] has blocking work done by other threads.
 //! [`limits`] has every bound, and [`stats`] counts.
 //!
-//! Linux is what this is measured on; other Unix systems lack the cheap guards (each stack then
-//! costs two mappings) and give memory back later. Windows is not supported.
+//! Linux is where this is tested. macOS has all the calls that it needs; there, guards cost two
+//! mappings per stack, and memory is given back when the system asks. Windows is not supported.
 
 mod api;
 mod clock;

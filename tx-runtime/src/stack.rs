@@ -229,8 +229,14 @@ const DISCARD: libc::c_int = libc::MADV_DONTNEED;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const DISCARD: libc::c_int = libc::MADV_FREE;
 
+/// FreeBSD has no such flag, and reserves nothing anyway.
+#[cfg(any(target_os = "freebsd", target_os = "dragonfly"))]
+const NO_RESERVE: libc::c_int = 0;
+#[cfg(not(any(target_os = "freebsd", target_os = "dragonfly")))]
+const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
+
 fn map_reserved(bytes: usize) -> io::Result<usize> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | NO_RESERVE;
     // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
     let low = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
     if low == libc::MAP_FAILED {

@@ -108,4 +108,26 @@ mod mappings {
         // The open part and the closed rest.
         assert!(mappings_count(&arena) <= 3);
     }
+
+    #[test]
+    fn no_stack_gets_a_huge_page() {
+        let arena = Arena::reserve(STACK_MIN_BYTES, 10).unwrap();
+        let _stack = arena.take().unwrap();
+        let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+        let own = smaps
+            .split_once(&format!("{:08x}-", arena.0.low))
+            .unwrap()
+            .1;
+        let flags = own
+            .lines()
+            .find(|line| line.starts_with("VmFlags:"))
+            .unwrap();
+        // "nh" is set also where the kernel has no huge pages to give.
+        assert!(
+            flags.contains(" nh") || !fs::exists("/sys/kernel/mm/transparent_hugepage").unwrap()
+        );
+        // A system that forbids overcommitting does not grant it.
+        let overcommit = fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap();
+        assert!(flags.contains(" nr") || overcommit.trim() == "2", "{flags}");
+    }
 }
