@@ -152,6 +152,7 @@ fn ignored(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Outcome {
 }
 
 fn tell_ignored(realm: &Realm, ticket: Ticket) {
+    realm.http.with_trip(ticket, |trip| trip.ignored = true);
     if realm.http.is_watched && realm.http.with_trip(ticket, |trip| trip.gone) == Some(true) {
         realm.http.tell_of(ticket, Mark::IgnoreWrite);
     }

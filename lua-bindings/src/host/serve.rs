@@ -249,7 +249,7 @@ fn respond(
 ) -> Result<(), Failure> {
     let reply = reply?;
     let http = &realm.http;
-    let is_fresh = http.with_trip(ticket, |trip| !trip.head_sent && !trip.is_over());
+    let is_fresh = http.with_trip(ticket, |trip| trip.is_fresh());
     if is_fresh == Some(true) {
         respond_at_once(realm, ticket, stack, reply)?;
     } else {
@@ -337,7 +337,7 @@ fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: R
 fn respond_with_error(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack) -> Result<(), Failure> {
     let http = &realm.http;
     let fresh = http.with_trip(ticket, |trip| {
-        let is_fresh = !trip.head_sent && !trip.is_over();
+        let is_fresh = trip.is_fresh();
         if is_fresh {
             answer_plainly(http, trip, 500, b"Path handler execution error");
         }

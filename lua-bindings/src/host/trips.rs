@@ -69,8 +69,10 @@ pub(crate) struct Trip {
     pub(crate) ended: bool,
     /// The worker frees the shuttle by itself: it never comes back.
     pub(crate) answered: bool,
-    /// The client has left.
+    /// The client has left, or ended its direction.
     pub(crate) gone: bool,
+    /// Something that the handler sent was ignored: what it sends later is not the whole answer.
+    pub(crate) ignored: bool,
     /// The queue for the shuttle.
     pub(crate) waiters: VecDeque<Waiter>,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
@@ -95,6 +97,12 @@ impl Trip {
     /// Whether whoever sends now sends to nobody.
     pub(crate) fn is_over(&self) -> bool {
         self.ended || self.gone
+    }
+
+    /// Whether the whole answer can still be given at once. Also after the client has "left": it
+    /// may only have ended its own direction, and the worker knows how to send to such a one.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.head_sent && !self.ended && !self.ignored
     }
 
     /// Whether this place in the queue (or nobody, if absent) may use the shuttle now.
@@ -170,6 +178,7 @@ impl Trip {
         self.ended = false;
         self.answered = false;
         self.gone = false;
+        self.ignored = false;
         self.kept = false;
         self.finisher = None;
         self.waiters.clear();
