@@ -11,8 +11,13 @@ local httpng = { router = router }
 
 -- Requests ------------------------------------------------------------------------------------
 
----A request. Its fields are made when they are read for the first time; read before the handler
----returns what is wanted afterwards, or call `req:keep()`.
+local FIELDS = {
+    'method', 'path', 'query', 'host', 'body', 'headers', 'https', 'is_websocket',
+    'version_major', 'version_minor', 'peer', 'ouraddr',
+}
+
+---A request. Its fields are made when they are read; whoever wants to read them after the handler
+---has returned calls `req:keep()` before.
 ---@class httpng.request
 ---@field method string as sent; any token
 ---@field path string without the query, not decoded
@@ -53,9 +58,7 @@ end
 ---Reads all fields now, so that they stay when the request is over.
 ---@return httpng.request self
 function request:keep()
-    local _ = self.method, self.path, self.query, self.host, self.body, self.headers
-    _ = self.https, self.is_websocket, self.version_major, self.version_minor
-    _ = self.peer, self.ouraddr
+    for _, field in ipairs(FIELDS) do rawset(self, field, self[field]) end
     return self
 end
 

@@ -108,8 +108,8 @@ impl Fibers {
         self.by_id.borrow().keys().copied().collect()
     }
 
-    /// The handler that ran on the current fiber is over: its number means nobody from now on. False
-    /// if it had none.
+    /// The handler that ran on the current fiber is over: its number means nobody from now on.
+    /// False if it had none.
     pub(crate) fn retire_handler(&self, fiber: &FiberRef, name: &str) -> bool {
         let Some(lua_fiber) = badge_of(fiber) else {
             return false;

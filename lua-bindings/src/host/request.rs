@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use http_proto::RequestHead;
 
 use super::trips::{Facts, Ticket, Trip};
-use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
+use crate::raw::{Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::realm;
 
 pub(super) const INDEX: Verb = verb(index);
@@ -39,7 +39,7 @@ pub(super) fn ticket_of(stack: &Stack, slot: Slot) -> Option<Ticket> {
     (number >= 0.0).then(|| Ticket::from_u64(number as u64))
 }
 
-/// `req[key]`: a method, or a field, which is kept in the table from then on.
+/// `req[key]`: a method, or a field. What is dear to make, or is a table, is kept from then on.
 fn index(stack: &mut Stack) -> Outcome {
     stack.set_top(2);
     let Some(ticket) = ticket_of(stack, 1) else {
@@ -63,9 +63,11 @@ fn index(stack: &mut Stack) -> Outcome {
     if found != Some(true) {
         return Err(over(stack));
     }
-    stack.push_copy(2);
-    stack.push_copy(3);
-    stack.set_pair(1);
+    if field.is_kept() {
+        stack.push_copy(2);
+        stack.push_copy(3);
+        stack.set_pair(1);
+    }
     stack.set_top(3);
     Ok(1)
 }
@@ -138,6 +140,15 @@ impl Field {
             b"_shuttle" => Self::Shuttle,
             _ => return None,
         })
+    }
+
+    /// Whether the table keeps it. For a short string that would cost more than making it again:
+    /// the first kept fields grow the table.
+    fn is_kept(self) -> bool {
+        matches!(
+            self,
+            Self::Body | Self::Headers | Self::Peer | Self::Ouraddr
+        )
     }
 }
 
@@ -251,16 +262,15 @@ fn push_headers(stack: &mut Stack, head: &RequestHead) {
     let table = stack.top();
     for (place, (name, value)) in fields.enumerate() {
         stack.push_bytes(name);
-        stack.push_copy(-1);
-        let is_new = stack.raw_get(table) == Kind::Nil;
-        stack.pop(1);
-        match joined(name) {
-            Joined::By(glue) if !is_new => {
-                let earlier = head
-                    .fields()
-                    .take(place + 1)
-                    .filter(|(other, _)| *other == name);
-                let parts: Vec<&[u8]> = earlier.map(|(_, part)| part).collect();
+        let earlier = || {
+            head.fields()
+                .take(place)
+                .filter(|(other, _)| *other == name)
+        };
+        match earlier().next().map(|_| joined(name)) {
+            Some(Joined::By(glue)) => {
+                let mut parts: Vec<&[u8]> = earlier().map(|(_, part)| part).collect();
+                parts.push(value);
                 stack.push_bytes(&parts.join(glue));
             }
             _ => stack.push_bytes(value),

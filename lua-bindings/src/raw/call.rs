@@ -1,10 +1,11 @@
 //! The machine, its threads, and protected calls.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, LuaOptions, StdLib};
 
+use super::entry::c_function;
 use super::guard;
 use super::stack::{Kind, Stack};
 use crate::limits::VERB_STACK_SLOTS_COUNT;
@@ -134,7 +135,7 @@ pub(crate) fn call(stack: &mut Stack, args: i32, results: i32) -> Called {
     // SAFETY: function and arguments are on the stack (`at` asserts it); the handler goes below
     // them. No Rust value with a destructor is between the call and the place where it ends.
     let status = unsafe {
-        ffi::lua_pushcclosure(stack.state(), on_error, 0);
+        ffi::lua_pushcclosure(stack.state(), c_function(on_error), 0);
         ffi::lua_insert(stack.state(), function);
         let status = ffi::lua_pcall(stack.state(), args, results, function);
         ffi::lua_remove(stack.state(), function);
@@ -164,7 +165,7 @@ impl Thread {
         let state = unsafe { ffi::lua_newthread(stack.state()) };
         let anchor = stack.anchor();
         // SAFETY: as above.
-        unsafe { ffi::lua_pushcclosure(state, on_error, 0) };
+        unsafe { ffi::lua_pushcclosure(state, c_function(on_error), 0) };
         Self { state, anchor }
     }
 
@@ -240,7 +241,7 @@ fn unpack_failure(stack: &mut Stack) -> Failure {
 ///
 /// # Safety
 /// Only Lua calls it, with the state in which the error was raised and one value on its stack.
-unsafe extern "C-unwind" fn on_error(state: *mut lua_State) -> c_int {
+unsafe extern "C-unwind" fn on_error(state: *mut lua_State) -> isize {
     // SAFETY: a message handler gets one value. What is called may raise (a `__tostring` of the
     // user, memory), which ends in the protected call; nothing here has a destructor.
     unsafe {

@@ -48,25 +48,40 @@ where
     const { assert!(size_of::<F>() == 0, "a verb captures nothing") };
     // The value has no size and no destructor (it is Copy): its type is all that matters.
     let _ = ManuallyDrop::new(f);
-    Verb(entry::<F>)
+    Verb(c_function(entry::<F>))
+}
+
+/// A C function whose result fills its register.
+pub(super) type WideFunction = unsafe extern "C-unwind" fn(*mut lua_State) -> isize;
+
+/// Makes it one that Lua takes.
+///
+/// A C function returns `int`, and the calling conventions leave the upper half of the register
+/// undefined then. LuaJIT's interpreter reads the whole register all the same
+/// (`lea RA, [BASE+RD*8]` at `BC_FUNCC`), which C compilers happen to leave clean, and LLVM does
+/// not when it takes the number out of a `Result`. So ours return the whole register.
+pub(super) const fn c_function(f: WideFunction) -> ffi::lua_CFunction {
+    // SAFETY: the two types differ in the width of the result alone, and who calls is LuaJIT's
+    // interpreter, which takes it from the register as described above. Rust never calls it.
+    unsafe { std::mem::transmute::<WideFunction, ffi::lua_CFunction>(f) }
 }
 
 /// Runs the verb `F` for Lua: catches panics inside, raises Lua errors outside of the catch.
 ///
 /// # Safety
 /// Only Lua calls it, with the state that it runs on.
-pub(crate) unsafe extern "C-unwind" fn entry<F>(state: *mut lua_State) -> c_int
+pub(crate) unsafe extern "C-unwind" fn entry<F>(state: *mut lua_State) -> isize
 where
     F: Fn(&mut Stack) -> Outcome + Copy + 'static,
 {
     // SAFETY: Lua gives a valid state; nothing with a destructor is alive when an error is raised.
     unsafe {
         if ffi::lua_checkstack(state, VERB_STACK_SLOTS_COUNT) == 0 {
-            return ffi::luaL_error(state, c"stack overflow".as_ptr());
+            return ffi::luaL_error(state, c"stack overflow".as_ptr()) as isize;
         }
         let count = run::<F>(state);
         if count >= 0 {
-            count
+            count as isize
         } else {
             ffi::lua_error(state)
         }

@@ -152,6 +152,15 @@ fn what_is_refused_and_in_which_words() {
             "{handler = {}}",
             "handler is not a function or table (router object)",
         ),
+    ];
+    for (argument, message) in cases {
+        assert_eq!(refused(argument), message, "{argument}");
+    }
+}
+
+#[test]
+fn protocol_and_stage_that_are_refused() {
+    let cases = [
         (
             "{handler = h, min_proto_version = 1.2}",
             "min_proto_version is not a string",
@@ -173,6 +182,15 @@ fn what_is_refused_and_in_which_words() {
             "c_sites_func must be a function",
         ),
         ("{handler = h, stage = 4}", "stage is not 1, 2 or 3"),
+    ];
+    for (argument, message) in cases {
+        assert_eq!(refused(argument), message, "{argument}");
+    }
+}
+
+#[test]
+fn sites_that_are_refused() {
+    let cases = [
         ("{sites = 1}", "sites is not a table"),
         ("{sites = {1}}", "sites is not a table of tables"),
         ("{sites = {{}}}", "sites[].path is nil"),

@@ -74,7 +74,8 @@ fn a_body_is_copied_up_to_1023_bytes_and_lent_from_1024() {
 #[test]
 fn several_writes() {
     let text = auto(
-        "local r = {io:write_header(201, {a = 1}, 'one'), io:write('two'), io:write('three', true)}\n\
+        "local r = {io:write_header(201, {a = 1}, 'one'), io:write('two'),\n\
+         io:write('three', true)}\n\
          for i = 1, 3 do log.info('%s', r[i]) end\n\
          log.info('%s %s', io:write('more'), io:is_closed())",
     );

@@ -11,7 +11,9 @@ use crate::world::{World, logged};
 
 const PRELUDE: &str = "\
 function same(a, b, what)
-    local function text(v) return type(v) == 'table' and require('json').encode(v) or tostring(v) end
+    local function text(v)
+        return type(v) == 'table' and require('json').encode(v) or tostring(v)
+    end
     if a ~= b and text(a) ~= text(b) then
         error((what and what .. ': ' or '') .. text(a) .. ' is not ' .. text(b), 2)
     end

@@ -1,12 +1,13 @@
 //! Tests of the crate from outside: handlers against a worker that is played, Lua files in fibers,
 //! and a stress.
 
+mod beaten;
 mod check;
 mod config;
 mod drawing;
 mod handlers;
-mod limits;
 mod lua_files;
 mod reload;
 mod requests;
+mod stress;
 mod world;

@@ -170,7 +170,8 @@ fn l5_a_cancelled_waiter_lets_the_next_one_through() {
 #[test]
 fn l6_r11_an_io_that_outlives_its_request_is_inert() {
     let handler = "if G.io then\n\
-                     log.info('%s %s %s', G.io:write('x'), G.io:write_header(200), G.io:is_closed())\n\
+                     log.info('%s %s %s', G.io:write('x'), G.io:write_header(200),\n\
+                       G.io:is_closed())\n\
                      G.io:close()\n\
                      log.info('%s', select(2, pcall(function() return G.req.path end)))\n\
                      log.info('%s', G.kept.path)\n\
