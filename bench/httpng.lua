@@ -2,7 +2,11 @@
 local httpng = require 'httpng'
 
 local function env(name)
-    return assert(os.getenv(name), name .. ' is not set')
+    local value = os.getenv(name)
+    if not value then
+        error(name .. ' is not set', 0)
+    end
+    return value
 end
 
 local octets = { ['content-type'] = 'application/octet-stream' }
