@@ -3,6 +3,7 @@
 //! handlers, without what the played worker itself takes.
 //!
 //! `cargo run --release -p lua-bindings --example hello_cost [requests]`
+#![allow(clippy::print_stdout, reason = "an example talks to a terminal")]
 
 use std::cell::RefCell;
 use std::error::Error;

@@ -68,32 +68,22 @@ end
 ---response is over, or its client has left, nothing is sent any more and the methods say so.
 ---@class httpng.io
 ---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
-local io = {}
-
----Sends a part of the body. The first one sends status 200 and `io.headers` before it.
----@param body string|number
----@param is_last? boolean
----@return boolean closed true when the response is over or the client has left
-function io:write(body, is_last) end ---@diagnostic disable-line
-
----Sends status and headers, and a part of the body if there is one.
----@param code integer
----@param headers? table<string, string|number|string[]> `io.headers` if it is left out
----@param body? string
----@param is_last? boolean
----@return boolean closed
-function io:write_header(code, headers, body, is_last) end ---@diagnostic disable-line
-
----Ends the response.
-function io:close() end
-
----Whether the response is over or its client has left.
----@return boolean
-function io:is_closed() end ---@diagnostic disable-line
-
-io = {
-    write = core.write, write_header = core.write_header,
-    close = core.close, is_closed = core.is_closed,
+local io = {
+    ---Sends a part of the body. The first one sends status 200 and `io.headers` before it. True when
+    ---the response is over or the client has left.
+    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean): boolean
+    write = core.write,
+    ---Sends status, headers (`io.headers` if they are left out) and a part of the body, if there is
+    ---one. Answers as `write` does.
+    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string, is_last?: boolean): boolean
+    write_header = core.write_header,
+    ---Ends the response.
+    ---@type fun(self: httpng.io)
+    close = core.close,
+    ---Whether the response is over or its client has left.
+    ---@type fun(self: httpng.io): boolean
+    is_closed = core.is_closed,
+    -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
 

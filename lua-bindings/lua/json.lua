@@ -54,7 +54,7 @@ end
 ---@param text string
 ---@return any
 function json.decode(text)
-    local ok, value = pcall(core.decode, text, json.NULL)
+    local ok, value = pcall(core.decode, text, json.NULL, json.map_mt)
     if not ok then error(value, 2) end
     return value
 end

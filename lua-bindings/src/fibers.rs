@@ -170,7 +170,10 @@ impl Fibers {
 
     /// Registers the running fiber to be woken at the end of another.
     pub(crate) fn add_joiner(&self, lua_fiber: &LuaFiber, joiner: FiberRef) {
-        lua_fiber.joiners.borrow_mut().push(joiner);
+        let mut joiners = lua_fiber.joiners.borrow_mut();
+        if !joiners.contains(&joiner) {
+            joiners.push(joiner);
+        }
     }
 }
 

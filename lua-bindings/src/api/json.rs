@@ -21,12 +21,13 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ),
 ];
 
-/// `decode(text, null, array_meta)`: nulls become `null`.
+/// `decode(text, null, map_meta)`: nulls become `null`, and an empty object gets `map_meta`, so
+/// that it does not become an array on the way back.
 fn decode(stack: &mut Stack) -> Outcome {
     let Some(text) = stack.bytes(1).map(<[u8]>::to_vec) else {
         return Err(Raise::plain("json.decode: a string is expected"));
     };
-    stack.set_top(2);
+    stack.set_top(3);
     let mut reader = serde_json::Deserializer::from_slice(&text);
     let result = Push { stack, depth: 0 }
         .deserialize(&mut reader)
@@ -110,6 +111,7 @@ impl<'de> Visitor<'de> for Push<'_> {
         let depth = deeper(self.stack, self.depth)?;
         self.stack.push_table(0, 0);
         let table = self.stack.top();
+        let mut is_empty = true;
         while fields
             .next_key_seed(Push {
                 stack: self.stack,
@@ -122,6 +124,11 @@ impl<'de> Visitor<'de> for Push<'_> {
                 depth,
             })?;
             self.stack.set_pair(table);
+            is_empty = false;
+        }
+        if is_empty {
+            self.stack.push_copy(3);
+            self.stack.set_metatable(table);
         }
         Ok(())
     }

@@ -218,7 +218,12 @@ impl HttpHost {
         trip.ended = true;
         trip.home = Some(shuttle);
         self.unpin(realm, trip, Mark::TxUnrefs);
-        self.wake_all(trip);
+        if trip.is_orphan {
+            self.send(trip, Leg::Release);
+            trips.end(ticket);
+        } else {
+            self.wake_all(trip);
+        }
     }
 
     /// The worker left without receiving this shuttle of ours.
@@ -234,7 +239,12 @@ impl HttpHost {
                 trip.ended = true;
                 trip.home = Some(shuttle);
                 self.unpin(realm, trip, Mark::TxUnrefs);
-                self.wake_all(trip);
+                if trip.is_orphan {
+                    trip.home = None;
+                    trips.end(ticket);
+                } else {
+                    self.wake_all(trip);
+                }
             }
             // An answer or a release: nothing is pinned for it any more.
             None => {

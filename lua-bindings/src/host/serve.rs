@@ -1,5 +1,6 @@
 //! The fibers that serve requests: take one, call its handler, see its response to the end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use http_proto::{Leg, Mark};
@@ -10,7 +11,7 @@ use super::reply;
 use super::trips::{Ticket, Trip};
 use super::{HttpHost, request};
 use crate::env::Stage;
-use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES};
+use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
 
@@ -68,10 +69,24 @@ pub(super) fn run() {
 /// again.
 fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool {
     let http = &realm.http;
+    let mut served = 0;
     while http.runner.get() == me.id() {
+        if served == REQUESTS_IN_A_ROW_COUNT {
+            // The others are runnable as well. This fiber stays the runner.
+            let _ = tx_runtime::shielded(tx_runtime::yield_now);
+            realm.stats.resumed();
+            served = 0;
+        }
         let next = http.arrived.borrow_mut().pop_front();
         let Some(ticket) = next else { break };
-        serve(realm, ticket, thread);
+        served += 1;
+        let done = catch_unwind(AssertUnwindSafe(|| serve(realm, ticket, thread)));
+        if done.is_err() {
+            // A mistake of ours (the panic was reported by its hook) costs this request only.
+            log::error!("a request is given up after a panic");
+            http.give_up(realm, ticket);
+            renew(realm, thread);
+        }
         if realm.fibers.retire_handler(me, NAME) {
             realm.stats.renamed(me);
         }
@@ -409,6 +424,22 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
 }
 
 impl HttpHost {
+    /// Nobody serves this request any more: its shuttle goes home as soon as it is here.
+    fn give_up(&self, realm: &Realm, ticket: Ticket) {
+        let is_home = self.with_trip(ticket, |trip| {
+            trip.ended = true;
+            trip.is_orphan = true;
+            trip.wake_all();
+            self.unpin(realm, trip, Mark::FiberUnrefs);
+            let is_home = trip.home.is_some() || trip.answered;
+            self.send(trip, Leg::Release);
+            is_home
+        });
+        if is_home == Some(true) {
+            self.trips.borrow_mut().end(ticket);
+        }
+    }
+
     /// Works on a request. Absent when it is over.
     pub(super) fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
         // It is borrowed already only for a finalizer that runs while another verb is at work. It

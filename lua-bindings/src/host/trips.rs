@@ -69,6 +69,8 @@ pub(crate) struct Trip {
     pub(crate) ended: bool,
     /// The worker frees the shuttle by itself: it never comes back.
     pub(crate) answered: bool,
+    /// No fiber will see to its end: the dispatcher does.
+    pub(crate) is_orphan: bool,
     /// The client has left, or ended its direction.
     pub(crate) gone: bool,
     /// Something that the handler sent was ignored: what it sends later is not the whole answer.
@@ -177,6 +179,7 @@ impl Trip {
         self.head_sent = false;
         self.ended = false;
         self.answered = false;
+        self.is_orphan = false;
         self.gone = false;
         self.ignored = false;
         self.kept = false;

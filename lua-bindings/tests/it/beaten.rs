@@ -200,6 +200,15 @@ fn l6_r11_an_io_that_outlives_its_request_is_inert() {
 }
 
 #[test]
+fn l7_l8_a_websocket_that_is_not_there_is_an_error_of_the_handler() {
+    let text = auto("local ws = io:upgrade_to_websocket() ws:send_text('x')");
+    assert!(
+        text.contains("upgrade_to_websocket") && text.ends_with(ERROR_PAGE),
+        "{text}"
+    );
+}
+
+#[test]
 fn l9_cr_lf_and_nul_never_leave() {
     for bad in ["a\\r\\nb", "a\\nb", "a\\0b", "a\\rb"] {
         let text = auto(&format!("return {{headers = {{['X-A'] = '{bad}'}}}}"));

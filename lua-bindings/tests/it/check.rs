@@ -72,6 +72,11 @@ impl Play {
         }
     }
 
+    /// What happened until now.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The text, after everything is proven to be over.
     pub(crate) fn end(mut self) -> String {
         self.step("auto");

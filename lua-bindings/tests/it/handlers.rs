@@ -1,6 +1,7 @@
 //! What handlers can do, step by step.
 
-use crate::check::{check, check_at};
+use crate::check::{Play, check, check_at};
+use crate::world::World;
 use lua_bindings::Stage;
 
 /// Both sides go on until everything rests.
@@ -283,10 +284,7 @@ fn stage_3_too_late_the_dispatcher_closes() {
     // The worker's Continue is on its way when the handler closes.
     let handler = "io:write('one') while not G.go do fiber.sleep(0.001) end io:close()\n\
                    log.info('closed') fiber.sleep(1)";
-    let mut play = crate::check::Play::begin(
-        crate::world::World::new(Stage::Three),
-        &format!("{handler}"),
-    );
+    let mut play = Play::begin(World::new(Stage::Three), handler);
     play.run("GET /\nturn\nlook");
     play.late_close(1);
     play.run("pass 2000\nlook\nclosed 1");
@@ -299,7 +297,7 @@ fn stage_3_too_late_the_dispatcher_closes() {
 #[test]
 fn the_dispatcher_unpins_on_continue() {
     let handler = "io:write(('a'):rep(2000)) fiber.sleep(1)";
-    let mut play = crate::check::Play::begin(crate::world::World::new(Stage::Three), handler);
+    let mut play = Play::begin(World::new(Stage::Three), handler);
     play.run("GET /\nturn\nlook");
     assert_eq!(play.world.env.pins(), 1);
     play.run("continue 1\nturn");
@@ -310,10 +308,39 @@ fn the_dispatcher_unpins_on_continue() {
 #[test]
 fn stage_1_the_fiber_unpins() {
     let handler = "io:write(('a'):rep(2000)) fiber.sleep(1) io:write('b') fiber.sleep(1)";
-    let mut play = crate::check::Play::begin(crate::world::World::new(Stage::One), handler);
+    let mut play = Play::begin(World::new(Stage::One), handler);
     play.run("GET /\nturn\nlook\ncontinue 1\nturn");
     assert_eq!(play.world.env.pins(), 1);
     play.run("pass 1000");
     assert_eq!(play.world.env.pins(), 0);
     play.end();
+}
+
+#[test]
+fn a_panic_of_ours_costs_one_request() {
+    use http_proto::Mark;
+    let streaming = "io:write(('a'):rep(2000)) io:write('b') return {}";
+    for (mark, handler) in [
+        (Mark::FillRequestTable, "return {body = 'ok'}"),
+        (Mark::FillHeadAndCopy, "return {body = 'ok'}"),
+        (Mark::FillHead, "return {body = ('x'):rep(5000)}"),
+        (Mark::CallWrite, "io:write('x') return {}"),
+        (Mark::FillBody, streaming),
+        (Mark::ExitHandler, streaming),
+        (Mark::ExitSleeps, streaming),
+        (Mark::SetMustClose, "io:write('a') io:close()"),
+        (Mark::AskToFree, streaming),
+    ] {
+        let mut play = Play::begin(World::that_panics_at(mark), handler);
+        play.run("GET /\nauto");
+        let first = play.text().to_owned();
+        assert!(first.contains("ERROR"), "{mark:?}: it is logged\n{first}");
+        play.run("GET /\nauto");
+        let both = play.end();
+        let second = &both[first.len()..];
+        assert!(
+            !second.contains("ERROR") && second.contains("2 "),
+            "{mark:?}\n{both}"
+        );
+    }
 }

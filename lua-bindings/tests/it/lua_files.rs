@@ -61,7 +61,7 @@ fn run(file: PathBuf) -> Result<(), String> {
     });
     test.join()
         .map_err(|_| "panicked".to_owned())
-        .flatten()
+        .and_then(|result| result)
         .map_err(|why| format!("{name}: {why}"))
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the crate from outside: handlers against a worker that is played, Lua files in fibers,
 //! and a stress.
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod beaten;
 mod check;

@@ -54,12 +54,19 @@ impl HttpControl for Control {
     }
 }
 
-/// Collects marks.
-pub(crate) struct Recorder(pub(crate) Arc<std::sync::Mutex<Vec<Mark>>>);
+/// Collects marks; panics once at one of them.
+struct Recorder {
+    marks: Arc<std::sync::Mutex<Vec<Mark>>>,
+    panics_at: Option<Mark>,
+}
 
 impl Witness for Recorder {
     fn mark(&mut self, mark: Mark, _: u64) {
-        self.0.lock().unwrap().push(mark);
+        self.marks.lock().unwrap().push(mark);
+        if self.panics_at == Some(mark) {
+            self.panics_at = None;
+            panic!("a witness that panics");
+        }
     }
 }
 
@@ -101,14 +108,19 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(stage: Stage) -> Self {
-        Self::build(stage, false)
+        Self::build(stage, false, None)
     }
 
     pub(crate) fn watched(stage: Stage) -> Self {
-        Self::build(stage, true)
+        Self::build(stage, true, None)
     }
 
-    fn build(stage: Stage, watched: bool) -> Self {
+    /// Its witness panics at this mark, once: a mistake on our side of the border to Lua.
+    pub(crate) fn that_panics_at(mark: Mark) -> Self {
+        Self::build(Stage::Three, true, Some(mark))
+    }
+
+    fn build(stage: Stage, watched: bool, panics_at: Option<Mark>) -> Self {
         static LOGGER: Once = Once::new();
         LOGGER.call_once(|| {
             log::set_logger(&Capture).unwrap();
@@ -117,10 +129,11 @@ impl World {
         let _ = logged();
         let asked = Rc::new(RefCell::new(Asked::default()));
         let marks = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let witness: Option<Box<dyn Witness>> = match watched {
-            true => Some(Box::new(Recorder(Arc::clone(&marks)))),
-            false => None,
+        let recorder = Recorder {
+            marks: Arc::clone(&marks),
+            panics_at,
         };
+        let witness = watched.then(|| Box::new(recorder) as Box<dyn Witness>);
         let options = EnvOptions {
             args: vec!["test".to_owned()],
             witness,
@@ -193,7 +206,7 @@ impl World {
     }
 
     /// Fibers run, but what the worker sent is not taken.
-    pub(crate) fn pass_without_arrivals(&mut self, time: Duration) {
+    pub(crate) fn pass_without_arrivals(&self, time: Duration) {
         self.elapsed.set(self.elapsed.get() + time);
         let budget = tx_runtime::Budget { fibers: 100 };
         let now = self.start + self.elapsed.get();

@@ -19,6 +19,6 @@ same(type(json.decode(('['):rep(100) .. (']'):rep(100))), 'table')
 raises('json.decode', json.decode, ('['):rep(200) .. (']'):rep(200))
 raises('json.decode', json.decode, ('['):rep(1000000))
 -- There and back.
-for _, text in ipairs({ '[[],[1,[2]]]', '{"a":[{"b":null}]}', '"\\u0000"' }) do
+for _, text in ipairs({ '{}', '{"a":{}}', '[{},[]]', '[[],[1,[2]]]', '{"a":[{"b":null}]}', '"\\u0000"' }) do
     same(json.encode(json.decode(text)), text)
 end
