@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod bells;
 pub mod clock;
 pub mod demo;
 pub mod drawing;
@@ -14,3 +15,7 @@ pub mod exit;
 pub mod limits;
 pub mod logging;
 pub mod signals;
+pub mod sockets;
+pub mod supervisor;
+pub mod tx;
+pub mod watchdog;

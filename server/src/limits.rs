@@ -3,10 +3,6 @@
 /// Worker threads: as many as `httpng.cfg` takes. More than cores never pays; each costs a link.
 pub const THREADS_MAX_COUNT: u16 = 256;
 
-/// Fibers that one turn of the Lua thread may run before it looks at signals, sockets and arriving
-/// shuttles again. Large enough that a full batch of a busy worker (128) passes in one turn.
-pub const FIBERS_PER_TURN_COUNT: usize = 256;
-
 /// How often the watchdog looks at the Lua thread, as a share of its patience: with 8 looks a
 /// report comes at most one eighth late.
 pub const WATCHDOG_LOOKS_COUNT: u32 = 8;
@@ -21,3 +17,12 @@ pub const DRAIN_GRACE_MS: u64 = 1_000;
 /// Unfinished drawings that `--draw` keeps in memory. More than one link has berths by default, so
 /// that only requests that will never finish are written out early; a few MiB at most.
 pub const DRAWINGS_OPEN_MAX_COUNT: usize = 8_192;
+
+/// How often the Lua thread looks, while it ends, whether the workers have ended.
+pub const STOP_POLL_MS: u64 = 5;
+
+/// How long the workers are waited for after they were told to cut what runs. They need one turn
+/// of their loops; but a handler that never ends holds its shuttle, and its worker waits for it.
+pub const CUT_GRACE_MS: u64 = 200;
+
+const _: () = assert!(CUT_GRACE_MS < DRAIN_GRACE_MS);

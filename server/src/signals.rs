@@ -14,41 +14,52 @@ use signal_hook::iterator;
 
 use crate::exit::Exit;
 
-/// What the Lua thread sees of the signals.
-pub struct Signals {
-    first: Arc<AtomicI32>,
-}
+/// Whether the server has been asked to end, and by which signal. Cheap to clone; any thread.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicI32>);
 
-impl Signals {
-    /// Starts the thread. `wake` is rung when the first signal came; `hard_limit` later the
-    /// process ends by itself, whatever the Lua thread does.
-    ///
-    /// # Errors
-    /// When the handlers cannot be installed or the thread cannot be started.
-    pub fn watch(wake: Arc<dyn Doorbell>, hard_limit: Duration) -> io::Result<Self> {
-        let first = Arc::new(AtomicI32::new(0));
-        let mut signals = iterator::Signals::new([SIGINT, SIGTERM])?;
-        let seen = Arc::clone(&first);
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                for signal in signals.forever() {
-                    if seen.swap(signal, Ordering::SeqCst) != 0 {
-                        end_now(Exit::Signalled(signal), "a second signal: ending at once");
-                    }
-                    wake.ring();
-                    end_later(hard_limit);
-                }
-            })?;
-        Ok(Self { first })
+impl StopFlag {
+    /// Asks for an end as this signal does. Returns whether somebody had asked before.
+    pub fn ask(&self, signal: i32) -> bool {
+        self.0.swap(signal, Ordering::SeqCst) != 0
     }
 
-    /// The first signal that came, if one came. Any thread; does not block.
-    pub fn first(&self) -> Option<i32> {
-        match self.first.load(Ordering::SeqCst) {
+    /// The signal that came, if one came.
+    pub fn asked(&self) -> Option<i32> {
+        match self.0.load(Ordering::SeqCst) {
             0 => None,
             signal => Some(signal),
         }
+    }
+}
+
+/// Starts the thread that waits for signals. `wake` is rung when the first one came; `hard_limit`
+/// later the process ends by itself, whatever the Lua thread does.
+///
+/// # Errors
+/// When the handlers cannot be installed or the thread cannot be started.
+pub fn watch(flag: StopFlag, wake: Arc<dyn Doorbell>, hard_limit: Duration) -> io::Result<()> {
+    let mut signals = iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if flag.ask(signal) {
+                    end_now(Exit::Signalled(signal), "a second signal: ending at once");
+                }
+                wake.ring();
+                end_later(hard_limit);
+            }
+        })?;
+    Ok(())
+}
+
+/// The name that people use.
+pub fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        _ => "a signal",
     }
 }
 

@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http_proto::drawing::{Mark, Witness, render};
 
+use super::{Shore, Watch};
 use crate::limits;
 
 /// A file that gets the drawing of each request when that request is over: its shuttle was freed
 /// and its fiber, if it got one, has ended.
-pub struct DrawFile {
-    state: Mutex<State>,
-}
+pub struct DrawFile(Arc<Mutex<State>>);
 
 struct State {
     file: File,
@@ -27,28 +26,27 @@ impl DrawFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn create(path: &Path) -> io::Result<Arc<Self>> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         let state = State {
             file: File::create(path)?,
             drawn: 0,
             open: HashMap::new(),
         };
-        Ok(Arc::new(Self {
-            state: Mutex::new(state),
-        }))
-    }
-
-    /// A witness for one shore.
-    pub fn witness(self: &Arc<Self>) -> Box<dyn Witness> {
-        Box::new(Pencil(Arc::clone(self)))
+        Ok(Self(Arc::new(Mutex::new(state))))
     }
 }
 
-struct Pencil(Arc<DrawFile>);
+impl Watch for DrawFile {
+    fn witness(&self, _shore: Shore) -> Box<dyn Witness> {
+        Box::new(Pencil(Arc::clone(&self.0)))
+    }
+}
+
+struct Pencil(Arc<Mutex<State>>);
 
 impl Witness for Pencil {
     fn mark(&mut self, mark: Mark, worker_ticket: u64) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if mark == Mark::RequestArrives {
             // The worker may use a ticket again; what is left of its last request ends here.
             state.finish(worker_ticket);

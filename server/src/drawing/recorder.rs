@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http_proto::drawing::{Mark, Witness};
+use http_proto::drawing::{Mark, MarkKind, Participant, Witness};
 use shuttle_core::Doorbell;
 
 use super::gates::Gate;
@@ -22,6 +22,7 @@ pub struct Recorder {
 struct Log {
     ticket: Option<u64>,
     marks: Vec<Mark>,
+    published: Vec<Mark>,
     complaints: Vec<String>,
     bells: Vec<Arc<dyn Doorbell>>,
 }
@@ -52,6 +53,16 @@ impl Recorder {
         self.lock().bells.push(bell);
     }
 
+    /// Rings all of them.
+    pub fn ring(&self) {
+        self.lock().bells.iter().for_each(|bell| bell.ring());
+    }
+
+    /// How long a gate holds.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Everything seen so far, in order.
     pub fn marks(&self) -> Vec<Mark> {
         self.lock().marks.clone()
@@ -62,7 +73,8 @@ impl Recorder {
         self.lock().complaints.clone()
     }
 
-    /// Blocks until `mark` was seen `times` times; false when the patience ran out first.
+    /// Blocks until `mark` was seen `times` times (an arrow to TX: can be seen there); false when
+    /// the patience ran out first.
     pub fn wait_for(&self, mark: Mark, times: usize) -> bool {
         self.wait(self.lock(), mark, times).count(mark) >= times
     }
@@ -95,9 +107,27 @@ impl Recorder {
 }
 
 impl Log {
+    /// How often the other side may rely on it: told, and for an arrow to TX, out of the hands of
+    /// whoever told it.
     fn count(&self, mark: Mark) -> usize {
-        self.marks.iter().filter(|seen| **seen == mark).count()
+        let told = if goes_to_tx(mark) {
+            &self.published
+        } else {
+            &self.marks
+        };
+        told.iter().filter(|seen| **seen == mark).count()
     }
+}
+
+/// Whether a mark is an arrow from the worker to TX: those are told before they can be seen.
+fn goes_to_tx(mark: Mark) -> bool {
+    matches!(
+        mark.kind(),
+        MarkKind::Arrow {
+            from: Participant::Worker,
+            to: Participant::Tx
+        }
+    )
 }
 
 /// One shore's view of the recorder.
@@ -139,6 +169,14 @@ impl Witness for Side {
         log.marks.push(mark);
         self.recorder.changed.notify_all();
         drop(self.hold(log, (mark, nth), true));
+    }
+
+    fn published(&mut self, mark: Mark, worker_ticket: u64) {
+        let mut log = self.recorder.lock();
+        if log.ticket == Some(worker_ticket) {
+            log.published.push(mark);
+            self.recorder.changed.notify_all();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use http_proto::drawing::Mark;
 
+use super::super::{Shore, Watch as _};
 use super::DrawFile;
 
 #[test]
@@ -9,7 +10,7 @@ fn each_request_is_drawn_when_it_is_over() {
     let files = tempfile::tempdir().unwrap();
     let path = files.path().join("drawn.txt");
     let drawing = DrawFile::create(&path).unwrap();
-    let (mut worker, mut tx) = (drawing.witness(), drawing.witness());
+    let (mut worker, mut tx) = (drawing.witness(Shore::Worker), drawing.witness(Shore::Tx));
     worker.mark(Mark::RequestArrives, 1);
     worker.mark(Mark::RequestArrives, 2);
     tx.mark(Mark::ShuttleToFiber, 1);

@@ -41,6 +41,20 @@ fn a_side_is_held_until_the_other_came() {
 }
 
 #[test]
+fn an_arrow_to_tx_counts_when_it_can_be_seen() {
+    let recorder = Recorder::new(Duration::from_millis(1));
+    let mut worker = recorder.witness(Vec::new());
+    worker.mark(Mark::SendContinue, 7);
+    assert!(
+        !recorder.wait_for(Mark::SendContinue, 1),
+        "told, but not sent"
+    );
+    worker.published(Mark::SendContinue, 7);
+    assert!(recorder.wait_for(Mark::SendContinue, 1));
+    assert_eq!(recorder.marks(), [Mark::SendContinue]);
+}
+
+#[test]
 fn other_requests_are_not_recorded() {
     let recorder = Recorder::new(PATIENCE);
     let mut worker = recorder.witness(Vec::new());

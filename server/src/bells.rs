@@ -1,0 +1,41 @@
+//! The doorbell of the Lua thread, which sleeps in one of two places.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shuttle_core::Doorbell;
+
+/// Wakes the Lua thread. It sleeps in its reactor, or in its embedded worker when it has one.
+pub struct TxBell {
+    reactor: Arc<dyn Doorbell>,
+    embedded: Mutex<Option<Arc<dyn Doorbell>>>,
+}
+
+impl TxBell {
+    /// A bell that rings in the reactor.
+    pub fn new(reactor: Arc<dyn Doorbell>) -> Arc<Self> {
+        Arc::new(Self {
+            reactor,
+            embedded: Mutex::new(None),
+        })
+    }
+
+    /// The bell of the reactor alone, for links whose other shore is another thread: those exist
+    /// only while no worker is embedded.
+    pub fn reactor(&self) -> Arc<dyn Doorbell> {
+        Arc::clone(&self.reactor)
+    }
+
+    /// From now on this bell is rung too.
+    pub fn also_ring(&self, bell: Option<Arc<dyn Doorbell>>) {
+        *self.embedded.lock().unwrap_or_else(PoisonError::into_inner) = bell;
+    }
+}
+
+impl Doorbell for TxBell {
+    fn ring(&self) {
+        self.reactor.ring();
+        if let Some(bell) = &*self.embedded.lock().unwrap_or_else(PoisonError::into_inner) {
+            bell.ring();
+        }
+    }
+}
