@@ -1,0 +1,328 @@
+//! Starts the binary with a Lua program and watches what it says.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+
+/// Nothing on loopback takes this long; reaching it means that something is lost.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a server of a test is started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Setup {
+    pub(crate) threads: u16,
+    pub(crate) https: bool,
+}
+
+/// Every way to serve that the tests go through.
+pub(crate) const SETUPS: [Setup; 6] = [
+    Setup {
+        threads: 0,
+        https: false,
+    },
+    Setup {
+        threads: 1,
+        https: false,
+    },
+    Setup {
+        threads: 2,
+        https: false,
+    },
+    Setup {
+        threads: 0,
+        https: true,
+    },
+    Setup {
+        threads: 1,
+        https: true,
+    },
+    Setup {
+        threads: 2,
+        https: true,
+    },
+];
+
+/// Plain HTTP for the three thread models: for what does not depend on the transport.
+pub(crate) const PLAIN: [Setup; 3] = [SETUPS[0], SETUPS[1], SETUPS[2]];
+
+/// Lines of a child's standard error, as they come.
+#[derive(Default)]
+struct Lines {
+    lines: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
+}
+
+impl Lines {
+    fn follow(self: &Arc<Self>, source: impl std::io::Read + Send + 'static) {
+        let lines = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(source).split(b'\n') {
+                let Ok(line) = line else { break };
+                lines
+                    .lines
+                    .lock()
+                    .unwrap()
+                    .0
+                    .push(String::from_utf8_lossy(&line).into_owned());
+                lines.changed.notify_all();
+            }
+            lines.lines.lock().unwrap().1 = true;
+            lines.changed.notify_all();
+        });
+    }
+
+    fn wait(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut held = self.lines.lock().unwrap();
+        loop {
+            if let Some(line) = held.0.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !held.1 && !left.is_zero(),
+                "no line with {text:?} in {:#?}",
+                held.0
+            );
+            held = self.changed.wait_timeout(held, left).unwrap().0;
+        }
+    }
+}
+
+/// One running binary. Dropping it ends the process.
+pub(crate) struct Server {
+    child: Child,
+    lines: Arc<Lines>,
+    pub(crate) addr: SocketAddr,
+    pub(crate) setup: Setup,
+    _files: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts `program` (Lua text) on a free port of 127.0.0.1 and waits until it listens.
+    pub(crate) fn start(program: &str, setup: Setup) -> Self {
+        Self::start_with(program, setup, &[])
+    }
+
+    /// The same, with more options for the command line.
+    pub(crate) fn start_with(program: &str, setup: Setup, options: &[&str]) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("app.lua");
+        std::fs::write(&path, program).unwrap();
+        Self::start_file(&path, setup, options, files)
+    }
+
+    /// The same for a file that stands in `files` or elsewhere.
+    pub(crate) fn start_file(
+        path: &Path,
+        setup: Setup,
+        options: &[&str],
+        files: tempfile::TempDir,
+    ) -> Self {
+        let mut command = listening(setup);
+        command.args(options);
+        Self::launch(command, Some(path), setup, files)
+    }
+
+    /// The built-in demo.
+    pub(crate) fn start_demo(setup: Setup) -> Self {
+        Self::launch(listening(setup), None, setup, tempfile::tempdir().unwrap())
+    }
+
+    /// A program that listens where it says itself.
+    pub(crate) fn start_own_listen(path: &Path, setup: Setup, files: tempfile::TempDir) -> Self {
+        Self::launch(httpng(), Some(path), setup, files)
+    }
+
+    fn launch(
+        mut command: Command,
+        path: Option<&Path>,
+        setup: Setup,
+        files: tempfile::TempDir,
+    ) -> Self {
+        let mut child = command
+            .arg("--threads")
+            .arg(setup.threads.to_string())
+            .args(path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::new(Lines::default());
+        lines.follow(child.stderr.take().unwrap());
+        let line = lines.wait("listening on http");
+        let addr = address_in(&line);
+        Self {
+            child,
+            lines,
+            addr,
+            setup,
+            _files: files,
+        }
+    }
+
+    /// A new connection, TLS when the setup says so.
+    pub(crate) fn connect(&self) -> Client {
+        if self.setup.https {
+            Client::tls(self.addr)
+        } else {
+            Client::tcp(self.addr)
+        }
+    }
+
+    /// One request on a connection of its own, the body of the answer.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut client = self.connect();
+        client.get(path);
+        client.response().text()
+    }
+
+    /// Waits for a line of the log that contains `text`.
+    pub(crate) fn wait_line(&self, text: &str) -> String {
+        self.lines.wait(text)
+    }
+
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.lines.lines.lock().unwrap().0.join("\n")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal with kill(1), which is on every machine that runs these tests.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg("-s")
+            .arg(name)
+            .arg(self.pid().to_string())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        wait_child(&mut self.child)
+    }
+
+    /// SIGTERM, and the exit code that follows.
+    pub(crate) fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        let status = self.exit_status();
+        status
+            .code()
+            .unwrap_or_else(|| panic!("{status}: {}", self.log()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the server ({:?})\n{}", self.setup, self.log());
+        }
+    }
+}
+
+/// The binary under test.
+pub(crate) fn httpng() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_httpng"))
+}
+
+/// The binary with the options that make it listen on a free port as `setup` wants.
+fn listening(setup: Setup) -> Command {
+    let mut command = httpng();
+    if setup.https {
+        command.arg("--cert").arg(&certificate().cert);
+        command.arg("--key").arg(&certificate().key);
+        command.args(["--listen", "https://127.0.0.1:0"]);
+    } else {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command
+}
+
+/// Repeats a question until the answer is yes, or fails with `what`.
+pub(crate) fn eventually(what: &str, mut question: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !question() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Bounded wait for a process.
+pub(crate) fn wait_child(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    eventually("the process ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+/// Runs the binary to its end: exit code and standard error.
+pub(crate) fn run(options: &[&str], program: Option<&str>) -> (i32, String) {
+    let files = tempfile::tempdir().unwrap();
+    let mut command = httpng();
+    command.args(options).current_dir(files.path());
+    if let Some(program) = program {
+        std::fs::write(files.path().join("app.lua"), program).unwrap();
+        command.arg("app.lua");
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = Arc::new(Lines::default());
+    lines.follow(child.stderr.take().unwrap());
+    let status = wait_child(&mut child);
+    eventually("standard error ends", || lines.lines.lock().unwrap().1);
+    let text = lines.lines.lock().unwrap().0.join("\n");
+    (status.code().unwrap_or(-1), text)
+}
+
+pub(crate) fn address_in(line: &str) -> SocketAddr {
+    let from = line.find("://").unwrap() + 3;
+    let rest = &line[from..];
+    let end = rest.find([' ', ',']).unwrap_or(rest.len());
+    rest[..end]
+        .parse()
+        .unwrap_or_else(|_| panic!("no address in {line:?}"))
+}
+
+/// A self-signed certificate for `localhost` and 127.0.0.1, made once per test run.
+pub(crate) struct TestCertificate {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) der: rustls::pki_types::CertificateDer<'static>,
+    _files: tempfile::TempDir,
+}
+
+pub(crate) fn certificate() -> &'static TestCertificate {
+    static MADE: OnceLock<TestCertificate> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        TestCertificate {
+            cert,
+            key,
+            der: made.cert.der().clone(),
+            _files: files,
+        }
+    })
+}

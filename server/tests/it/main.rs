@@ -1,0 +1,26 @@
+//! End to end: the real binary, real sockets, small Lua programs.
+//!
+//! No test sleeps: whatever must have happened is waited for on a condition with a bounded
+//! deadline, and a handler is held where a test wants it by a condition that another request
+//! signals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod cli;
+mod client;
+mod cmodules;
+mod demo;
+mod docs;
+mod drawing;
+mod graceful;
+mod handlers;
+mod harness;
+mod leavers;
+mod program;
+mod streaming;
+mod wire;
