@@ -100,8 +100,9 @@ impl Bell {
     /// The shore itself: from here on it is rung. It looks for work *after* this.
     pub(crate) fn announce_sleep(&self) {
         self.asleep.swap(true, Relaxed);
-        #[cfg(not(mutate = "sleeper_without_fence"))]
-        fence(SeqCst);
+        if !cfg!(mutate = "sleeper_without_fence") {
+            fence(SeqCst);
+        }
     }
 
     /// The shore itself: it is awake again.
@@ -111,8 +112,9 @@ impl Bell {
 
     /// The other shore, after it published something.
     pub(crate) fn ring_if_asleep(&self) {
-        #[cfg(not(mutate = "ringer_without_fence"))]
-        fence(SeqCst);
+        if !cfg!(mutate = "ringer_without_fence") {
+            fence(SeqCst);
+        }
         if !self.asleep.load(Relaxed) {
             return;
         }

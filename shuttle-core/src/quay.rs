@@ -245,20 +245,21 @@ impl<S: Side, T> Quay<S, T> {
     }
 
     /// TX.
-    pub(crate) fn send_to_worker(&self, berth: Berth) {
+    pub(crate) fn send_to_worker(&self, mut berth: Berth) {
         debug_assert!(!S::IS_WORKER);
         let state = self.state(berth.index());
-        #[cfg(mutate = "push_before_handover")]
-        return (self.push(berth), drop(state.hand_to_worker())).0;
-        #[cfg(not(mutate = "push_before_handover"))]
-        {
-            let before = state.hand_to_worker();
-            if before.is_abandoned() && self.other_bell().has_left() {
-                // The worker that would have freed it is gone: it is laid to rest where it is.
-                state.free();
-            } else {
-                self.push(berth);
-            }
+        if cfg!(mutate = "push_before_handover") {
+            self.push(berth);
+            let _ = state.hand_to_worker();
+            return;
+        }
+        let before = state.hand_to_worker();
+        if before.is_abandoned() && self.other_bell().has_left() {
+            // The worker that would have freed it is gone: it is laid to rest where it is.
+            self.lent_mut(&mut berth).forget();
+            state.free();
+        } else {
+            self.push(berth);
         }
     }
 
@@ -272,6 +273,10 @@ impl<S: Side, T> Quay<S, T> {
     /// Worker.
     pub(crate) fn release(&self, berth: Berth) {
         debug_assert!(S::IS_WORKER);
+        debug_assert!(
+            self.harbour.slots.lent(&berth).count() == 0,
+            "freed while it lends"
+        );
         self.state(berth.index()).free();
         self.free.borrow_mut().push(berth);
     }

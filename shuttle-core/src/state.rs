@@ -166,12 +166,9 @@ impl State {
                 return Continued::MustClose;
             }
             let next = seen.0 | TX_OWNS | SAILED;
-            #[cfg(mutate = "continue_by_store")]
-            return Continued::HandedOver(self.replace(|_| next));
-            #[cfg(not(mutate = "continue_by_store"))]
-            match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
+            match self.exchange(seen, next, cfg!(mutate = "continue_by_store")) {
                 Ok(_) => return Continued::HandedOver(seen),
-                Err(now) => seen = Seen(now),
+                Err(now) => seen = now,
             }
         }
     }
@@ -184,10 +181,10 @@ impl State {
             true => TX_OWNS,
             false => TX_OWNS | MUST_CLOSE,
         };
-        #[cfg(not(mutate = "send_by_store"))]
-        let before = Seen(self.0.fetch_and(!cleared, Relaxed));
-        #[cfg(mutate = "send_by_store")]
-        let before = self.replace(|word| word & !cleared);
+        let before = match cfg!(mutate = "send_by_store") {
+            true => self.overwrite(|word| word & !cleared),
+            false => Seen(self.0.fetch_and(!cleared, Relaxed)),
+        };
         assert!(before.is_at_tx(), "TX sent what it does not own");
         before
     }
@@ -215,10 +212,10 @@ impl State {
         if !self.look().is_of(generation) {
             return ClientGone::Stale;
         }
-        #[cfg(not(mutate = "gone_by_store"))]
-        let before = Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed));
-        #[cfg(mutate = "gone_by_store")]
-        let before = self.replace(|word| word | CLIENT_GONE | HAILED);
+        let before = match cfg!(mutate = "gone_by_store") {
+            true => self.overwrite(|word| word | CLIENT_GONE | HAILED),
+            false => Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed)),
+        };
         match before.has(CLIENT_GONE) {
             true => ClientGone::Known,
             false => ClientGone::News,
@@ -232,10 +229,10 @@ impl State {
 
     /// TX: takes the hail, if it is still there. The answer is the generation that it is about.
     pub(crate) fn take_hail(&self) -> Option<u32> {
-        #[cfg(not(mutate = "hail_not_taken"))]
-        let before = Seen(self.0.fetch_and(!HAILED, Relaxed));
-        #[cfg(mutate = "hail_not_taken")]
-        let before = self.look();
+        let before = match cfg!(mutate = "hail_not_taken") {
+            true => self.look(),
+            false => Seen(self.0.fetch_and(!HAILED, Relaxed)),
+        };
         before.has(HAILED).then(|| before.generation())
     }
 
@@ -253,16 +250,10 @@ impl State {
                 return MustClose::Stale;
             }
             let next = seen.0 | MUST_CLOSE;
-            #[cfg(mutate = "must_close_by_store")]
-            return match self.replace(|_| next).has(TX_OWNS) {
-                true => MustClose::TooLate,
-                false => MustClose::InTime,
-            };
-            #[cfg(not(mutate = "must_close_by_store"))]
-            match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
+            match self.exchange(seen, next, cfg!(mutate = "must_close_by_store")) {
                 Ok(_) if seen.has(TX_OWNS) => return MustClose::TooLate,
                 Ok(_) => return MustClose::InTime,
-                Err(now) => seen = Seen(now),
+                Err(now) => seen = now,
             }
         }
     }
@@ -274,14 +265,19 @@ impl State {
         Seen(self.0.fetch_and(!MUST_CLOSE, Relaxed)).has(MUST_CLOSE)
     }
 
-    /// What a change would be if it were not one step. Only mutations use it.
-    #[cfg(any(
-        mutate = "send_by_store",
-        mutate = "gone_by_store",
-        mutate = "continue_by_store",
-        mutate = "must_close_by_store",
-    ))]
-    fn replace(&self, change: impl FnOnce(u64) -> u64) -> Seen {
+    /// One step from what was seen to what shall be, or what is there now. `is_broken` is a
+    /// mutation.
+    #[inline]
+    fn exchange(&self, seen: Seen, next: u64, is_broken: bool) -> Result<Seen, Seen> {
+        if is_broken {
+            return Ok(self.overwrite(|_| next));
+        }
+        let exchanged = self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed);
+        exchanged.map(Seen).map_err(Seen)
+    }
+
+    /// What a change would be if it were not one step. Mutations alone use it.
+    fn overwrite(&self, change: impl FnOnce(u64) -> u64) -> Seen {
         let before = self.look();
         self.0.store(change(before.0), Relaxed);
         before
