@@ -45,13 +45,13 @@ pub(super) struct Trip {
     body: Option<ResponseBody>,
     /// The last byte of the response is in the outbox.
     is_ended: bool,
-    /// What to tell the witness when the cargo is gone.
-    sent_mark: Mark,
+    /// What to tell the witness when the cargo goes; `None` when that was told.
+    sent_mark: Option<Mark>,
 }
 
 impl Trip {
     pub(super) fn away(berth: BerthId, ticket: u64, facts: RequestFacts, is_safe: bool) -> Self {
-        let sent_mark = Mark::ResponseToClient;
+        let sent_mark = Some(Mark::ResponseToClient);
         let (berth, place) = (Some(berth), Place::Away);
         Self {
             berth,
@@ -74,7 +74,7 @@ impl Trip {
             place: Place::Early(error),
             body: None,
             is_ended: false,
-            sent_mark: Mark::ResponseToClient,
+            sent_mark: None,
         }
     }
 
@@ -116,6 +116,14 @@ impl Trip {
     /// Whether it holds a place in the order of loaded cargo.
     fn is_loaded(&self) -> bool {
         matches!(self.place, Place::Loaded(_))
+    }
+
+    /// Tells the witness, once, that the bytes of this leg are given to the socket: when the last
+    /// of them is, or when the socket is full of them.
+    fn tell_sent(&mut self, cx: &mut Cx) {
+        if let Some(mark) = self.sent_mark.take() {
+            cx.mark(mark, self.ticket);
+        }
     }
 
     /// The next answer may be encoded behind this one.
@@ -181,12 +189,12 @@ impl Conn {
             cx.mark(Mark::SeeMustClose, trip.ticket);
         }
         trip.is_ended = asked || took_close;
-        trip.sent_mark = match shuttle.leg() {
+        trip.sent_mark = Some(match shuttle.leg() {
             Leg::Close => Mark::EndToClient,
             _ if took_close => Mark::BodyAndEndToClient,
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
-        };
+        });
         let len = cargo_len(&shuttle);
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
@@ -324,6 +332,9 @@ impl Conn {
             self.socket.is_full = self.transport.flush(&cx.stats)?.is_blocked;
         }
         if self.socket.is_full {
+            if let Some(trip) = self.trips.iter_mut().find(|trip| trip.is_loaded()) {
+                trip.tell_sent(cx);
+            }
             self.spare_berths(cx);
         }
         self.drop_done();
@@ -341,7 +352,7 @@ impl Conn {
             return;
         };
         let Some(shuttle) = shuttle else { return };
-        cx.mark(trip.sent_mark, trip.ticket);
+        trip.tell_sent(cx);
         if shuttle.leg() == Leg::Answer {
             cx.free(shuttle);
         } else if trip.is_ended {
@@ -392,7 +403,7 @@ impl Conn {
                 shuttle.leg() == Leg::Answer && shuttle.part.len() <= COPY_BYTES
             };
             if let Some(shuttle) = shuttle.take_if(is_copied) {
-                cx.mark(trip.sent_mark, trip.ticket);
+                trip.tell_sent(cx);
                 cx.free(shuttle);
             }
         }

@@ -90,3 +90,18 @@ fn a_client_that_leaves_while_the_handler_runs() {
     world.go(Leg::Release);
     check(&told, Member::Cancel);
 }
+
+#[test]
+fn a_client_that_leaves_while_a_part_is_sent() {
+    let (mut world, client, told) = asked();
+    world.clients[client].appetite = 0;
+    let mut shuttle = world.take();
+    shuttle.write(b"", false).unwrap();
+    for _ in 0..8 {
+        shuttle.lend_static(&LARGE);
+    }
+    world.send(shuttle);
+    world.reset(client);
+    world.go(Leg::Release);
+    check(&told, Member::CancelAway);
+}
