@@ -7,6 +7,7 @@ mod ending;
 mod gone;
 mod http;
 mod plain;
+mod storm;
 mod tls;
 mod trips;
 mod world;

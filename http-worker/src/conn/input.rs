@@ -113,7 +113,10 @@ impl Conn {
         }
         let mut at = 0;
         let mut progressed = false;
-        while self.end.is_none() && self.is_inside() | self.may_begin(cx) {
+        while self.end.is_none() && (self.is_inside() || self.may_begin(cx)) {
+            if at == bytes.len() && self.engine.phase() == Phase::Idle {
+                break;
+            }
             let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());
             let unread = &bytes[at..];
             let step = self

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use http_proto::drawing::Witness;
 use http_proto::{Exchange, Leg};
-use shuttle_core::{NoBell, Shuttle, Tx, TxShore, link};
+use shuttle_core::{BerthId, NoBell, Shuttle, Tx, TxShore, link};
 
 use crate::clock::Clock;
 use crate::core::{Core, Flush};
@@ -235,6 +235,15 @@ impl World {
     pub(super) fn take(&mut self) -> Shuttle<Tx, Exchange> {
         assert!(!self.held.is_empty(), "nothing has come to TX");
         self.held.remove(0)
+    }
+
+    /// The shuttle of this berth, which TX holds.
+    pub(super) fn take_berth(&mut self, berth: BerthId) -> Shuttle<Tx, Exchange> {
+        let at = self
+            .held
+            .iter()
+            .position(|shuttle| shuttle.berth() == berth);
+        self.held.remove(at.expect("TX holds it"))
     }
 
     /// What the shuttles that TX holds say: leg and path, and whether the client is gone.
