@@ -45,7 +45,7 @@ local function counters_now()
     return json.encode(now)
 end
 
--- Server-sent events: one request that lasts until the page is closed.
+-- Server-sent events: one request that lasts until the page is closed, or the server is to end.
 local function counters(_, io)
     io:write_header(200, { ['content-type'] = 'text/event-stream', ['cache-control'] = 'no-store' })
     repeat
@@ -53,7 +53,7 @@ local function counters(_, io)
         if not left then
             fiber.sleep(0.5)
         end
-    until left
+    until left or httpng.stats().draining ~= 0
 end
 
 local function fail()
