@@ -36,6 +36,7 @@ impl HttpControl for Control {
     }
 }
 
+/// Requests that are on their way at a time: about what a busy worker has.
 const BATCH: usize = 64;
 
 const HANDLERS: &[(&str, &str)] = &[

@@ -6,6 +6,45 @@
 //! [`Exchange`](http_proto::Exchange), and whoever composes the program starts workers when Lua
 //! asks for them, through [`HttpControl`].
 //!
+//! ```
+//! use std::time::Instant;
+//! use lua_bindings::{Env, EnvOptions, HttpControl, MainStatus, ServerConfig};
+//!
+//! /// Nobody serves HTTP here.
+//! struct NoHttp;
+//!
+//! impl HttpControl for NoHttp {
+//!     fn start(
+//!         &mut self,
+//!         _: &ServerConfig,
+//!     ) -> Result<Vec<shuttle_core::TxEnd<http_proto::Exchange>>, String> {
+//!         Err("there is no network here".to_owned())
+//!     }
+//!     fn reconfigure(&mut self, _: &ServerConfig) -> Result<(), String> {
+//!         Ok(())
+//!     }
+//!     fn stop(&mut self, _: Option<Instant>) {}
+//!     fn stopped(&mut self) -> bool {
+//!         true
+//!     }
+//! }
+//!
+//! let mut env = Env::new(EnvOptions::default(), Box::new(NoHttp))?;
+//! let program = env.load_text(
+//!     "=program",
+//!     b"local fiber = require 'fiber'
+//!       local channel = fiber.channel()
+//!       fiber.create(function() channel:put(6 * 7) end)
+//!       assert(channel:get() == 42)
+//!       local ok, why = pcall(require('httpng').cfg, {handler = print})
+//!       assert(not ok and why:find('there is no network here'))",
+//! )?;
+//! env.start(program)?;
+//! while env.turn(Instant::now()).is_busy {}
+//! assert_eq!(env.main_status(), MainStatus::Finished);
+//! # Ok::<(), lua_bindings::LuaFault>(())
+//! ```
+//!
 //! # How a request is served
 //!
 //! The dispatcher takes shuttles, without running Lua. Each request runs in a fiber of its own,

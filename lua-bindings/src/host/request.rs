@@ -26,11 +26,7 @@ pub(crate) struct Metatables {
 
 /// Pushes a new `req` or `io`, with the metatable at `meta`.
 pub(super) fn push_handle(stack: &mut Stack, ticket: Ticket, meta: Slot) {
-    stack.push_table(1, 0);
-    stack.push_number(ticket.to_u64() as f64);
-    stack.set_item(-2, 0);
-    stack.push_copy(meta);
-    stack.set_metatable(-2);
+    stack.push_handle(ticket.to_u64() as f64, meta);
 }
 
 /// The ticket in a `req` or `io`. Absent: it is none.

@@ -199,10 +199,7 @@ fn judge(realm: &Rc<Realm>, stack: &mut Stack) -> Result<Reply, Failure> {
                 stack.pop(1);
                 flatten(realm, stack, value)?;
             }
-            for name in [Desk::STATUS, Desk::HEADERS, Desk::BODY] {
-                stack.push_copy(name);
-                stack.raw_get(value);
-            }
+            stack.raw_get_all(value, &[Desk::STATUS, Desk::HEADERS, Desk::BODY]);
             Ok(Reply::Table {
                 status: value + 1,
                 headers: value + 2,

@@ -14,6 +14,7 @@ mod entry;
 mod guard;
 mod posix;
 mod stack;
+mod table;
 
 pub(crate) use call::{Called, Failure, Thread, Vm, call, load};
 pub(crate) use entry::{Outcome, Raise, Verb, verb};

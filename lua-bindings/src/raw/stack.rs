@@ -53,7 +53,7 @@ impl Kind {
 /// Lua does it.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    state: *mut lua_State,
+    pub(super) state: *mut lua_State,
     _not_send: PhantomData<*mut ()>,
 }
 
@@ -192,12 +192,6 @@ impl Stack {
             && unsafe { ffi::lua_touserdata(self.state, slot) }.is_null()
     }
 
-    /// Length of a string, or border of a table, without metamethods.
-    pub(crate) fn raw_len(&self, slot: Slot) -> usize {
-        // SAFETY: see `top`.
-        unsafe { ffi::lua_objlen(self.state, slot) }
-    }
-
     pub(crate) fn push_nil(&mut self) {
         // SAFETY: see `top`; the entry reserved room for what a verb pushes, loops reserve for
         // themselves.
@@ -251,13 +245,6 @@ impl Stack {
         unsafe { ffi::lua_pushcclosure(self.state, verb.0, upvalues) }
     }
 
-    /// A new table with room for `items` array slots and `fields` others.
-    pub(crate) fn push_table(&mut self, items: usize, fields: usize) {
-        let bound = |count: usize| c_int::try_from(count.min(1 << 20)).unwrap_or(0);
-        // SAFETY: as in `push_nil`.
-        unsafe { ffi::lua_createtable(self.state, bound(items), bound(fields)) }
-    }
-
     /// Moves the value on top to `slot`, shifting the others up.
     pub(crate) fn insert(&mut self, slot: Slot) {
         let slot = self.at(slot);
@@ -279,56 +266,6 @@ impl Stack {
         unsafe { ffi::lua_remove(self.state, slot) }
     }
 
-    /// Pushes `table[name]` without metamethods; the type of what was pushed.
-    pub(crate) fn raw_field(&mut self, table: Slot, name: &str) -> Kind {
-        let table = self.table_at(table);
-        self.push_str(name);
-        // SAFETY: the value is a table (asserted).
-        unsafe { ffi::lua_rawget(self.state, table) };
-        self.kind(-1)
-    }
-
-    /// Pushes `table[index]` without metamethods; the type of what was pushed.
-    pub(crate) fn raw_item(&mut self, table: Slot, index: usize) -> Kind {
-        let table = self.table_at(table);
-        // SAFETY: the value is a table (asserted).
-        unsafe { ffi::lua_rawgeti(self.state, table, index as ffi::lua_Integer) };
-        self.kind(-1)
-    }
-
-    /// The number at `table[index]`; absent if the value is no table or holds something else there.
-    pub(crate) fn peek_item(&self, table: Slot, index: usize) -> Option<f64> {
-        if self.kind(table) != Kind::Table {
-            return None;
-        }
-        let table = self.at(table);
-        // SAFETY: the value is a table; what is pushed is taken again, so nothing that is borrowed
-        // moves.
-        unsafe {
-            ffi::lua_rawgeti(self.state, table, index as ffi::lua_Integer);
-            let is_number = ffi::lua_type(self.state, -1) == ffi::LUA_TNUMBER;
-            let number = ffi::lua_tonumber(self.state, -1);
-            ffi::lua_settop(self.state, -2);
-            is_number.then_some(number)
-        }
-    }
-
-    /// The number at `table[name]`; absent if something else is there.
-    pub(crate) fn number_field(&mut self, table: Slot, name: &str) -> Option<f64> {
-        let kind = self.raw_field(table, name);
-        let number = (kind == Kind::Number).then(|| self.number(-1)).flatten();
-        self.pop(1);
-        number
-    }
-
-    /// The string at `table[name]`; absent if something else is there.
-    pub(crate) fn text_field(&mut self, table: Slot, name: &str) -> Option<String> {
-        let _ = self.raw_field(table, name);
-        let text = self.lossy(-1);
-        self.pop(1);
-        text
-    }
-
     /// Replaces the verb below the `upvalues` uppermost values by a closure of the same verb over
     /// them. False, and nothing changes: that value is no C function.
     #[must_use]
@@ -345,125 +282,10 @@ impl Stack {
         true
     }
 
-    /// Replaces the key on top by `table[key]`, without metamethods.
-    pub(crate) fn raw_get(&mut self, table: Slot) -> Kind {
-        let table = self.table_at(table);
-        // SAFETY: the value is a table (asserted) and the key is on top.
-        unsafe { ffi::lua_rawget(self.state, table) };
-        self.kind(-1)
-    }
-
-    /// `table[name] =` the value on top, which is taken.
-    pub(crate) fn set_field(&mut self, table: Slot, name: &str) {
-        let table = self.table_at(table);
-        self.push_str(name);
-        self.insert(-2);
-        // SAFETY: the value is a table (asserted), the key is a string.
-        unsafe { ffi::lua_rawset(self.state, table) }
-    }
-
-    /// `table[index] =` the value on top, which is taken.
-    pub(crate) fn set_item(&mut self, table: Slot, index: usize) {
-        let table = self.table_at(table);
-        // SAFETY: the value is a table (asserted).
-        unsafe { ffi::lua_rawseti(self.state, table, index as ffi::lua_Integer) }
-    }
-
-    /// `table[key] = value` with both on top; they are taken.
-    ///
-    /// # Panics
-    /// When the key is nil or not a number: Lua would raise.
-    pub(crate) fn set_pair(&mut self, table: Slot) {
-        let table = self.table_at(table);
-        let fits = match self.kind(-2) {
-            Kind::None | Kind::Nil => false,
-            Kind::Number => self.number(-2).is_some_and(|n| !n.is_nan()),
-            _ => true,
-        };
-        assert!(fits, "a table key is neither nil nor NaN");
-        // SAFETY: the value is a table and the key is one that cannot raise (both asserted).
-        unsafe { ffi::lua_rawset(self.state, table) }
-    }
-
-    /// Steps through a table: takes the key on top, pushes the next key and value. False at the end
-    /// (nothing is pushed). The table must not change meanwhile, and the key must not be converted
-    /// in place.
-    pub(crate) fn next(&mut self, table: Slot) -> bool {
-        let table = self.table_at(table);
-        // SAFETY: the value is a table (asserted); the key is what the last step pushed.
-        unsafe { ffi::lua_next(self.state, table) != 0 }
-    }
-
-    /// Pushes the metatable. False: there is none, nothing is pushed.
-    pub(crate) fn push_metatable(&mut self, slot: Slot) -> bool {
-        let slot = self.at(slot);
-        // SAFETY: see `top`.
-        unsafe { ffi::lua_getmetatable(self.state, slot) != 0 }
-    }
-
-    /// Takes the table on top as metatable of the table at `slot`.
-    pub(crate) fn set_metatable(&mut self, slot: Slot) {
-        let table = self.table_at(slot);
-        assert_eq!(self.kind(-1), Kind::Table);
-        // SAFETY: both values are tables (asserted).
-        unsafe {
-            ffi::lua_setmetatable(self.state, table);
-        }
-    }
-
-    /// Pushes a global, without metamethods.
-    pub(crate) fn push_global(&mut self, name: &str) -> Kind {
-        self.push_str(name);
-        // SAFETY: the globals are a table; the key is on top.
-        unsafe { ffi::lua_rawget(self.state, ffi::LUA_GLOBALSINDEX) };
-        self.kind(-1)
-    }
-
-    /// Takes the value on top as a global.
-    pub(crate) fn set_global(&mut self, name: &str) {
-        self.push_str(name);
-        self.insert(-2);
-        // SAFETY: the globals are a table, the key is a string.
-        unsafe { ffi::lua_rawset(self.state, ffi::LUA_GLOBALSINDEX) }
-    }
-
-    /// Pushes `registry[index]`.
-    pub(crate) fn push_anchored(&mut self, index: i32) -> Kind {
-        // SAFETY: the registry is a table.
-        unsafe {
-            ffi::lua_rawgeti(self.state, ffi::LUA_REGISTRYINDEX, index.into());
-        }
-        self.kind(-1)
-    }
-
-    /// Keeps the value on top in the registry and takes it; the index for [`Stack::push_anchored`].
-    pub(crate) fn anchor(&mut self) -> i32 {
-        // SAFETY: the registry is a table.
-        unsafe { ffi::luaL_ref(self.state, ffi::LUA_REGISTRYINDEX) }
-    }
-
-    /// Lets go of an anchored value.
-    pub(crate) fn release(&mut self, index: i32) {
-        // SAFETY: the registry is a table; giving back what is not taken is ignored by callers'
-        // discipline.
-        unsafe { ffi::luaL_unref(self.state, ffi::LUA_REGISTRYINDEX, index) }
-    }
-
     /// Moves the `count` uppermost values to another stack of the same machine.
     pub(crate) fn move_to(&mut self, other: &mut Self, count: i32) {
         assert!(self.top() >= count && other.reserve(count));
         // SAFETY: both states belong to one machine and have the values and the room.
         unsafe { ffi::lua_xmove(self.state, other.state, count) }
-    }
-
-    fn table_at(&self, slot: Slot) -> c_int {
-        let slot = self.at(slot);
-        // SAFETY: see `top`.
-        let kind = unsafe { ffi::lua_type(self.state, slot) };
-        assert!(
-            kind == ffi::LUA_TTABLE,
-            "the Lua value at {slot} is not a table"
-        );
-        slot
     }
 }
