@@ -85,11 +85,6 @@ impl Core {
         self.stage = Stage::Stopped;
     }
 
-    /// The last connection has ended, perhaps without an event, and the next step is due.
-    pub(super) fn is_drained(&self) -> bool {
-        matches!(self.stage, Stage::Draining { .. }) && self.conns.is_empty()
-    }
-
     /// Takes the next step when the last one is done.
     pub(super) fn advance_ending(&mut self) {
         match self.stage {
