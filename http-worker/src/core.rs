@@ -150,6 +150,8 @@ impl Core {
         self.see_time();
         let mut handled = self.take_home() + self.go_on();
         let pause = self.pause(timeout, flush);
+        // Whoever reads the counters while it sleeps finds them as they are.
+        self.count();
         let polled = self.poll.poll(&mut self.events, pause);
         self.cx.shore.woke();
         match polled {
