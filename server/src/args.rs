@@ -32,6 +32,10 @@ pub struct Args {
     /// PORT, HOST:PORT or [IPV6]:PORT, with https:// in front for TLS (then --cert and --key are
     /// needed). Port 0 takes a free one; the log says which.
     #[arg(long, value_name = "ADDRESS")]
+    #[allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the comment is the help text as well"
+    )]
     pub listen: Vec<ListenArg>,
 
     /// PEM file with the certificate chain for https:// addresses of --listen

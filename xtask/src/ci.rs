@@ -36,16 +36,15 @@ fn all(options: &Options, steps: &mut Steps) -> Result<(), String> {
             &mut clippy(&member.name),
         )?;
     }
+    if !options.fast {
+        steps.command("docs", &mut docs())?;
+    }
     let units = ["--lib", "--bins", "--examples"];
     steps.command("tests", &mut test(&units))?;
     steps.command("doc tests", &mut test(&["--doc"]))?;
     steps.command("end-to-end tests", &mut test(&["--test", "*"]))?;
     let models_only = options.fast;
-    steps.step("loom", || loom::run(&loom::Options { models_only }))?;
-    if !options.fast {
-        steps.command("docs", &mut docs())?;
-    }
-    Ok(())
+    steps.step("loom", || loom::run(&loom::Options { models_only }))
 }
 
 fn clippy(member: &str) -> Command {
