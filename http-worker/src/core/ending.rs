@@ -34,6 +34,11 @@ impl Core {
         self.stage == Stage::Stopped && (shore.travelling() == 0 || self.is_alone())
     }
 
+    /// The last connection of a drain has ended; what follows is the stop.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self.stage, Stage::Draining { .. }) && self.conns.is_empty()
+    }
+
     /// The other shore has left, and what it sent or never received was taken home.
     fn is_alone(&self) -> bool {
         self.is_all_taken && self.cx.shore.tx_has_left()
