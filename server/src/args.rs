@@ -72,7 +72,8 @@ pub struct Args {
 
     /// Record every step of every request, drawn as in docs/stage2-unlucky.txt, into this file
     ///
-    /// For learning and for finding faults; it makes the server slow.
+    /// For learning and for finding faults; it makes the server slow, and there is one worker at
+    /// most then, so that every step has its place in one order.
     #[arg(long, value_name = "FILE")]
     pub draw: Option<PathBuf>,
 }
@@ -81,6 +82,14 @@ impl Args {
     /// The Lua program to run, or `None` for the demo.
     pub fn file(&self) -> Option<PathBuf> {
         self.program.first().map(PathBuf::from)
+    }
+
+    /// How many workers the command line asks for.
+    pub fn workers(&self) -> Option<u16> {
+        match self.draw {
+            Some(_) => Some(self.threads.unwrap_or(1).min(1)),
+            None => self.threads,
+        }
     }
 
     /// What the program gets as `...`.

@@ -68,7 +68,7 @@ fn program_args(args: &Args) -> Result<Vec<String>, Ending> {
 fn overrides(args: &Args) -> Result<Overrides, Ending> {
     Ok(Overrides {
         listeners: listeners(args)?,
-        threads: args.threads,
+        threads: args.workers(),
         check: args.check,
         watch: watch(args)?,
         on_listen: None,
@@ -105,7 +105,10 @@ fn watch(args: &Args) -> Result<Option<Arc<dyn Watch>>, Ending> {
         return Ok(None);
     };
     match DrawFile::create(path) {
-        Ok(file) => Ok(Some(Arc::new(file))),
+        Ok(file) => {
+            log::info!("requests are drawn into {}", path.display());
+            Ok(Some(Arc::new(file)))
+        }
         Err(error) => {
             let message = format!("cannot write {}: {error}", path.display());
             Err(Ending::failed(Exit::Environment, message))

@@ -5,6 +5,9 @@ use std::time::Duration;
 use http_proto::drawing::{Mark, MarkKind, Member, Participant, render};
 use httpng::drawing::play;
 
+use crate::harness::{Server, Setup};
+use crate::program::program;
+
 /// A gate that is held longer than this is held for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -151,6 +154,11 @@ fn cancel_while_the_fiber_owns_the_shuttle() {
     check(Member::Cancel);
 }
 
+#[test]
+fn cancel_while_the_worker_owns_the_shuttle() {
+    check(Member::CancelAway);
+}
+
 /// The recorded run is the file of the seed, line by line, participants, colours and all.
 #[test]
 fn the_recorded_run_is_the_seed_itself() {
@@ -164,4 +172,31 @@ fn the_recorded_run_is_the_seed_itself() {
             .collect()
     };
     assert_eq!(lines(&recorded), lines(DRAWN));
+}
+
+/// `--draw FILE` draws each request of a running server.
+#[test]
+fn requests_are_drawn_into_a_file() {
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("drawn.txt");
+    let routes = [
+        ("/table", "return { body = 'x' }"),
+        ("/parts", "io:write('a') fiber.sleep(0.001) io:write('b')"),
+    ];
+    for threads in [0, 2] {
+        let setup = Setup {
+            threads,
+            https: false,
+        };
+        let options = ["--draw", path.to_str().unwrap()];
+        let server = Server::start_with(&program(&routes), setup, &options);
+        assert_eq!(server.get("/table"), "x");
+        assert_eq!(server.get("/parts"), "ab");
+        server.wait_line("requests are drawn into");
+        assert_eq!(server.stop(), 0);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("title httpng, request").count(), 2, "{text}");
+        assert_eq!(text.matches("write()").count(), 2, "{text}");
+        assert_eq!(text.matches("Free `shuttle`").count(), 2, "{text}");
+    }
 }
