@@ -108,7 +108,10 @@ fn a_handler_that_never_yields_is_reported_and_others_are_accepted() {
         stuck.get("/loop");
         server.wait_line("looping now");
         let line = server.wait_line("has not yielded");
-        assert!(line.contains("ERROR"), "{line}");
+        assert!(
+            line.contains("ERROR") && line.contains("\"http\""),
+            "{line}"
+        );
         // A worker still accepts, reads, and answers by itself what needs no Lua.
         let mut other = server.connect();
         other.send("NONSENSE\r\n\r\n");
@@ -129,58 +132,52 @@ fn a_handler_that_never_yields_is_reported_and_others_are_accepted() {
     }
 }
 
-#[test]
-fn r25_r28_r31_shutdown_and_cfg_any_number_of_times() {
-    // The program restarts the server under itself; the port stays because --listen names it.
-    let routes = [(
-        "/restart",
-        "fiber.create(function()
+/// A program that starts and stops its server `rounds` times and then serves.
+fn restarts(rounds: usize) -> String {
+    format!(
+        "local httpng, log = require('httpng'), require('log')
+         for i = 1, {rounds} do
+             httpng.cfg({{ handler = function() return {{ body = 'run ' .. i }} end }})
              httpng.shutdown()
-             kept.restarts = (kept.restarts or 0) + 1
-             httpng.cfg({ handler = function()
-                 return { body = 'restart ' .. kept.restarts }
-             end })
-         end)",
-    )];
-    let _ = routes;
-    let program = "
-        local httpng, fiber = require('httpng'), require('fiber')
-        local log = require('log')
-        for i = 1, 5 do
-            httpng.cfg({ handler = function() return { body = 'run ' .. i } end })
-            httpng.shutdown()
-            local ok, message = pcall(httpng.shutdown)
-            assert(not ok and tostring(message):find('Server is not launched'), message)
-        end
-        httpng.cfg({ handler = function() return { body = 'last' } end })
-        log.info('ready now')";
+             local ok, message = pcall(httpng.shutdown)
+             assert(not ok and tostring(message):find('Server is not launched'), message)
+         end
+         httpng.cfg({{ handler = function() return {{ body = 'last' }} end }})
+         log.info('ready now')"
+    )
+}
+
+#[test]
+fn r25_r28_r31_r37_shutdown_and_cfg_any_number_of_times() {
     for setup in SETUPS {
-        let server = Server::start(program, setup);
-        server.wait_line("ready now");
-        let log = server.log();
-        let line = log
-            .lines()
-            .rfind(|line| line.contains("listening on http"))
-            .unwrap();
-        let addr = crate::harness::address_in(line);
-        let mut client = if setup.https {
-            crate::client::Client::tls(addr)
-        } else {
-            crate::client::Client::tcp(addr)
-        };
-        client.get("/");
-        assert_eq!(client.response().text(), "last", "{setup:?}");
-        let expected = usize::from(setup.threads);
-        if let Some(count) = threads_of(server.pid()) {
-            // The main thread, the signal thread, the watchdog; then the workers.
-            assert_eq!(count, 3 + expected, "{setup:?}: threads leaked");
+        let mut held = Vec::new();
+        for rounds in [1, 6] {
+            let server = Server::start(&restarts(rounds), setup);
+            server.wait_line("ready now");
+            let log = server.log();
+            let line = log
+                .lines()
+                .rfind(|line| line.contains("listening on http"))
+                .unwrap();
+            let mut client = setup.connect(crate::harness::address_in(line));
+            client.get("/");
+            assert_eq!(client.response().text(), "last", "{setup:?}");
+            held.push((entries(server.pid(), "task"), entries(server.pid(), "fd")));
+            assert_eq!(server.stop(), 0, "{setup:?}");
         }
-        assert_eq!(server.stop(), 0, "{setup:?}");
+        assert_eq!(held[0], held[1], "{setup:?}: threads or descriptors leaked");
+        // The main thread, the signal thread, the watchdog; then the workers.
+        let threads = 3 + usize::from(setup.threads);
+        assert!(
+            held[0].0.is_none_or(|count| count == threads),
+            "{setup:?}: {held:?}"
+        );
     }
 }
 
-fn threads_of(pid: u32) -> Option<usize> {
-    Some(std::fs::read_dir(format!("/proc/{pid}/task")).ok()?.count())
+/// How many threads (`task`) or descriptors (`fd`) a process has, where /proc tells.
+fn entries(pid: u32, of: &str) -> Option<usize> {
+    Some(std::fs::read_dir(format!("/proc/{pid}/{of}")).ok()?.count())
 }
 
 #[test]
@@ -202,5 +199,71 @@ fn sockets_are_closed_after_shutdown() {
             "{setup:?}"
         );
         assert_eq!(server.stop(), 0, "{setup:?}");
+    }
+}
+
+#[test]
+fn a_program_that_never_yields_is_reported_too() {
+    let setup = Setup {
+        threads: 0,
+        https: false,
+    };
+    let options = ["--stuck-after", "0.1", "--drain-timeout", "0"];
+    let program = "require('httpng').cfg({ handler = function() end }) while true do end";
+    let mut server = Server::start_with(program, setup, &options);
+    let line = server.wait_line("has not yielded");
+    assert!(line.contains("\"main\""), "{line}");
+    server.signal("INT");
+    assert_eq!(server.exit_status().code(), Some(4), "{}", server.log());
+}
+
+#[test]
+fn r34_r35_a_reload_swaps_handlers_and_keeps_what_runs() {
+    let routes = [
+        ("/old", "io:write('old ') wait('go') io:write('end')"),
+        (
+            "/bad",
+            "local ok, message = pcall(httpng.cfg, { handler = 42 })
+             return { body = tostring(ok) .. ' ' .. tostring(message) }",
+        ),
+        (
+            "/reload",
+            "local gate = gate('go')
+             httpng.cfg({ max_body_len = 5, handler = function(req)
+                 if req.path == '/open' then gate:put(true) end
+                 return { body = 'new ' .. #req.body }
+             end })
+             return { body = 'reloaded' }",
+        ),
+    ];
+    for setup in PLAIN {
+        let server = Server::start(&program(&routes), setup);
+        let mut running = server.connect();
+        running.get("/old");
+        running.head();
+        assert_eq!(running.part(), "old ");
+        let refused = server.get("/bad");
+        assert!(
+            refused.contains("handler is not a function or table"),
+            "{refused}"
+        );
+        assert_eq!(server.get("/reload"), "reloaded");
+        let mut client = server.connect();
+        client.post("/", b"12345");
+        assert_eq!(client.response().text(), "new 5", "{setup:?}");
+        client.post("/", b"123456");
+        assert_eq!(
+            client.response().head.status,
+            413,
+            "{setup:?}: limits are reloaded"
+        );
+        assert_eq!(server.get("/open"), "new 0");
+        assert_eq!(
+            running.part(),
+            "end",
+            "{setup:?}: what began ends with its handler"
+        );
+        assert_eq!(running.chunk(), None);
+        assert_eq!(server.stop(), 0);
     }
 }

@@ -19,6 +19,17 @@ pub(crate) struct Setup {
     pub(crate) https: bool,
 }
 
+impl Setup {
+    /// A new connection to `addr`.
+    pub(crate) fn connect(self, addr: SocketAddr) -> Client {
+        if self.https {
+            Client::tls(addr)
+        } else {
+            Client::tcp(addr)
+        }
+    }
+}
+
 /// Every way to serve that the tests go through.
 pub(crate) const SETUPS: [Setup; 6] = [
     Setup {
@@ -169,11 +180,7 @@ impl Server {
 
     /// A new connection, TLS when the setup says so.
     pub(crate) fn connect(&self) -> Client {
-        if self.setup.https {
-            Client::tls(self.addr)
-        } else {
-            Client::tcp(self.addr)
-        }
+        self.setup.connect(self.addr)
     }
 
     /// One request on a connection of its own, the body of the answer.
