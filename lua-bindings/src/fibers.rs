@@ -60,8 +60,7 @@ impl Fibers {
         name: &str,
         args: i32,
     ) -> Result<Rc<LuaFiber>, String> {
-        let spare = self.spare.borrow_mut().pop();
-        let thread = spare.unwrap_or_else(|| Thread::new(stack));
+        let thread = self.take_thread(stack);
         stack.move_to(&mut thread.stack(), args + 1);
         let fiber = match tx_runtime::spawn(name, run_current) {
             Ok(fiber) => fiber,
@@ -73,6 +72,18 @@ impl Fibers {
         };
         let lua_fiber = self.register(&fiber, Some(thread));
         Ok(lua_fiber)
+    }
+
+    fn take_thread(&self, stack: &mut Stack) -> Thread {
+        loop {
+            let Some(spare) = self.spare.borrow_mut().pop() else {
+                return Thread::new(stack);
+            };
+            if spare.is_fit(1) {
+                return spare;
+            }
+            spare.discard(stack);
+        }
     }
 
     fn register(&self, fiber: &FiberRef, thread: Option<Thread>) -> Rc<LuaFiber> {

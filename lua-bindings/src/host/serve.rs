@@ -128,6 +128,9 @@ fn wait_for_turn(http: &HttpHost, me: &FiberRef) -> bool {
 /// Serves one request from its arrival to its end.
 fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
     let http = &realm.http;
+    if !thread.is_fit(Desk::TOP) {
+        renew(realm, thread);
+    }
     let Some(site) = prepare(realm, ticket, thread) else {
         return;
     };

@@ -196,6 +196,15 @@ impl Thread {
         }
     }
 
+    /// Whether the thread is at rest with `count` values on its stack. A program can get hold of it
+    /// by `coroutine.running` and resume it when it is at rest, which leaves it in any state.
+    pub(crate) fn is_fit(&self, count: i32) -> bool {
+        // SAFETY: the thread is anchored as long as it is owned.
+        unsafe {
+            ffi::lua_status(self.state) == ffi::LUA_OK && ffi::lua_gettop(self.state) == count
+        }
+    }
+
     /// Empties the stack for the next call.
     pub(crate) fn clear(&self) {
         self.stack().set_top(1);

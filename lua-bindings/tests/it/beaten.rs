@@ -308,6 +308,28 @@ fn l13_a_kept_fiber_of_a_handler_never_reaches_the_next_request() {
 }
 
 #[test]
+fn the_thread_of_a_handler_that_is_over_can_be_resumed_without_harm() {
+    let handler = "local old = G.co G.co = coroutine.running()\n\
+                   G.f = G.f or fiber.create(function() G.fco = coroutine.running() end)\n\
+                   if old then\n\
+                     log.info('%s', select(2, coroutine.resume(G.co)))\n\
+                     for i = 1, 3 do coroutine.resume(old, 1, 2) coroutine.resume(G.fco, i) end\n\
+                   end\n\
+                   fiber.create(function(a) G.sum = (G.sum or 0) + a end, 7)\n\
+                   fiber.sleep(0.001)\n\
+                   return {body = tostring(G.sum)}";
+    let script = "GET /\nGET /\npass 10\nlook\nGET /\nGET /\nGET /\npass 10\nlook";
+    let text = check(handler, script);
+    let bodies: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once("Answer 200 ("))
+        .map(|both| both.1)
+        .collect();
+    assert_eq!(bodies.len(), 5, "{text}");
+    assert_eq!(bodies[4], "2) \"35\"", "{text}");
+}
+
+#[test]
 fn l14_one_request_more_than_berths_waits_at_the_worker() {
     let mut play = Play::begin(World::new(Stage::Three), "fiber.sleep(1) return {}");
     for _ in 0..64 {
