@@ -197,7 +197,7 @@ impl World {
                 .next_deadline()
                 .map(|next| next.duration_since(self.start));
             match next.filter(|next| *next <= end) {
-                Some(next) => self.elapsed.set(next),
+                Some(next) => self.elapsed.set(next.max(self.elapsed.get())),
                 None => break,
             }
         }
@@ -225,7 +225,7 @@ impl World {
             let Some(next) = next.filter(|next| *next <= limit) else {
                 break;
             };
-            self.elapsed.set(next);
+            self.elapsed.set(next.max(self.elapsed.get()));
             self.settle();
         }
         self.env.main_status()
