@@ -6,6 +6,43 @@
 //! the client. It knows nothing of who answers: a plain Rust thread does (see
 //! `examples/plain_rust.rs`), and so does a Lua runtime.
 //!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::sync::Arc;
+//!
+//! use http_proto::Exchange;
+//! use http_worker::{Command, Listener, Worker, WorkerConfig};
+//! use shuttle_core::{NoBell, link};
+//!
+//! // Both shores in this thread, so nobody has to be woken.
+//! let mut config = WorkerConfig::default();
+//! config.listeners.push(Listener::plain("127.0.0.1:0".parse()?, false)?);
+//! let addr = config.listeners[0].socket.local_addr()?;
+//! let (worker, bell) = Worker::new(config)?;
+//! let (end, tx) = link::<Exchange>(16, Arc::new(NoBell), bell);
+//! let (mut worker, mut tx) = (worker.embed(end), tx.land());
+//!
+//! let mut client = std::net::TcpStream::connect(addr)?;
+//! client.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+//! let mut exchange = loop {
+//!     worker.turn(None)?;
+//!     if let Some(exchange) = tx.recv() {
+//!         break exchange;
+//!     }
+//! };
+//! assert_eq!(exchange.request.path(), b"/hello");
+//! exchange.answer(200, &[("Content-Type", "text/plain")], b"hi")?;
+//! tx.send(exchange);
+//! worker.command(Command::Drain { deadline_ms: Some(1000) });
+//! while !worker.is_finished() {
+//!     worker.turn(None)?;
+//! }
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhi"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # A trip
 //! The shuttle's cargo is an [`Exchange`](http_proto::Exchange); its
 //! [`Leg`](http_proto::Leg) says what each crossing means, and the table in

@@ -175,14 +175,14 @@ impl Drop for Running {
     }
 }
 
-#[test]
-fn the_example_serves() {
+/// Starts an example, asks it once, and looks how long its source is.
+fn check_example(name: &str, source: &str) {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     if path.ends_with("deps") {
         path.pop();
     }
-    let path = path.join("examples").join("plain_rust");
+    let path = path.join("examples").join(name);
     if !path.exists() {
         // Built by `cargo test`, but not by `cargo test --lib`.
         return;
@@ -201,6 +201,11 @@ fn the_example_serves() {
     let mut stream = TcpStream::connect(addr).unwrap();
     let text = ask(&mut stream, "/there");
     assert!(text.ends_with("Hello from /there"), "{text}");
-    let source = include_str!("../../examples/plain_rust.rs");
     assert!(source.lines().count() < 40, "it is meant to be short");
+}
+
+#[test]
+fn the_examples_serve() {
+    check_example("plain_rust", include_str!("../../examples/plain_rust.rs"));
+    check_example("one_thread", include_str!("../../examples/one_thread.rs"));
 }
