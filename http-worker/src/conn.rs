@@ -26,7 +26,6 @@ use self::outbox::Outbox;
 use self::trips::Trip;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::KEEP_BYTES;
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -353,6 +352,8 @@ impl Conn {
         if self.input.is_empty() && self.input.capacity() != 0 {
             cx.recycle(std::mem::take(&mut self.input));
         }
-        self.outbox.shrink(KEEP_BYTES);
+        if let Some(buffer) = self.outbox.take_buffer() {
+            cx.recycle(buffer);
+        }
     }
 }

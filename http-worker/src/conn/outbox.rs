@@ -142,11 +142,22 @@ impl Outbox {
         finished
     }
 
-    /// Gives up memory that a long answer needed, when there is nothing to say.
-    pub(crate) fn shrink(&mut self, keep_bytes: usize) {
-        if self.is_empty() {
-            self.copied.shrink_to(keep_bytes);
-        }
+    /// The buffer for copied bytes, when nothing is to be said: an idle connection needs none,
+    /// and another one finds it still in the cache.
+    pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        let is_idle = self.is_empty() && self.copied.capacity() != 0;
+        is_idle.then(|| std::mem::take(&mut self.copied))
+    }
+
+    /// Whether a buffer is wanted before something is copied.
+    pub(crate) fn wants_buffer(&self) -> bool {
+        self.copied.capacity() == 0
+    }
+
+    /// Gives it an empty buffer.
+    pub(crate) fn give_buffer(&mut self, buffer: Vec<u8>) {
+        debug_assert!(self.wants_buffer() && buffer.is_empty());
+        self.copied = buffer;
     }
 
     /// Uses the front of the buffer again, when that costs little.

@@ -126,6 +126,11 @@ impl Trip {
         }
     }
 
+    /// Its answer, or the next part of it, is here to be encoded.
+    fn is_ready(&self) -> bool {
+        matches!(self.place, Place::Home(_) | Place::Early(_))
+    }
+
     /// The next answer may be encoded behind this one.
     fn is_out_of_the_way(&self) -> bool {
         self.is_ended && matches!(self.place, Place::Loaded(_) | Place::Done)
@@ -146,23 +151,23 @@ impl Conn {
     /// Encodes answers that are here and whose turn it is. True: there were some.
     pub(super) fn answer(&mut self, cx: &mut Cx) -> bool {
         let mut moved = self.invite_body(cx);
-        let mut at = self
+        let out_of_the_way = self
             .trips
             .iter()
-            .take_while(|trip| trip.is_out_of_the_way())
-            .count();
+            .take_while(|trip| trip.is_out_of_the_way());
+        let mut at = out_of_the_way.count();
         while self.end.is_none() && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes {
-            let Some(trip) = self.trips.get_mut(at) else {
+            let Some(trip) = self.trips.get_mut(at).filter(|trip| trip.is_ready()) else {
                 break;
             };
+            if self.outbox.wants_buffer() {
+                self.outbox.give_buffer(cx.buffer());
+            }
             match std::mem::replace(&mut trip.place, Place::Done) {
                 Place::Home(shuttle) if makes_sense(&shuttle) => self.encode(at, shuttle, cx),
                 Place::Home(shuttle) => self.encode_failure(at, shuttle, cx),
                 Place::Early(error) => self.encode_early(at, &error, cx),
-                other => {
-                    trip.place = other;
-                    break;
-                }
+                Place::Away | Place::Loaded(_) | Place::Done => unreachable!("it is ready"),
             }
             moved = true;
             if !self.trips[at].is_out_of_the_way() {
