@@ -190,7 +190,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "a number of seconds is expected".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let most = limits::SECONDS_MAX_COUNT;
+    let duration = Duration::try_from_secs_f64(seconds).ok();
+    duration
+        .filter(|duration| duration.as_secs() <= most)
+        .ok_or_else(|| format!("{text} is not between 0 and {most} seconds"))
 }
 
 #[cfg(test)]

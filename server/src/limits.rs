@@ -26,3 +26,7 @@ pub const STOP_POLL_MS: u64 = 5;
 pub const CUT_GRACE_MS: u64 = 200;
 
 const _: () = assert!(CUT_GRACE_MS < DRAIN_GRACE_MS);
+
+/// The longest time that an option takes, in seconds: a year. Far beyond sense, and far below
+/// what the clock's arithmetic overflows at.
+pub const SECONDS_MAX_COUNT: u64 = 365 * 24 * 3600;

@@ -157,6 +157,17 @@ impl Supervisor {
         inner.command_all(|| Command::Drain { deadline_ms: None });
     }
 
+    /// Whether a worker has ended that was not told to.
+    pub fn has_lost_worker(&self) -> bool {
+        let inner = self.0.borrow();
+        match &inner.crew {
+            Crew::Threads(workers) if !inner.draining => {
+                workers.iter().any(WorkerHandle::is_finished)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the workers were told to end.
     pub fn is_draining(&self) -> bool {
         self.0.borrow().draining

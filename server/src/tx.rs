@@ -1,5 +1,6 @@
 //! The Lua thread: loads the program, runs it, sleeps when nobody can run, ends in good order.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -256,24 +257,16 @@ impl Tx {
         Ending::failed(exit, fault.line())
     }
 
-    /// After the stop flag: first nobody new, then nobody at all.
+    /// Once it is to end: first nobody new, then nobody at all.
     fn drain_verdict(&mut self) -> Option<Ending> {
-        let now = clock::now();
         if self.drain.is_none() {
-            let signal = self.stop.asked()?;
-            self.drain = Some(self.begin_drain(signal, now));
+            self.drain = Some(self.begin_drain(self.cause()?));
         }
+        let now = clock::now();
         let has_stopped = self.supervisor.stopped();
         let drain = self.drain.as_mut()?;
-        if has_stopped {
-            return Some(if drain.was_cut {
-                drain.cut()
-            } else {
-                Ending::done()
-            });
-        }
-        if now >= drain.give_up {
-            return Some(drain.cut());
+        if has_stopped || now >= drain.give_up {
+            return Some(drain.ending(has_stopped));
         }
         if now >= drain.deadline && !drain.is_over {
             drain.is_over = true;
@@ -283,17 +276,26 @@ impl Tx {
         None
     }
 
-    fn begin_drain(&self, signal: i32, now: Instant) -> Drain {
-        log::info!(
-            "{}: stopping; running requests have {:.1} s ({} now)",
-            signals::name(signal),
-            self.drain_timeout.as_secs_f64(),
-            self.env.open_requests()
-        );
+    /// Why it is to end, if it is.
+    fn cause(&self) -> Option<Cause> {
+        match self.stop.asked() {
+            Some(signal) => Some(Cause::Signal(signal)),
+            None => self
+                .supervisor
+                .has_lost_worker()
+                .then_some(Cause::LostWorker),
+        }
+    }
+
+    fn begin_drain(&self, cause: Cause) -> Drain {
+        let timeout = self.drain_timeout.as_secs_f64();
+        let open = self.env.open_requests();
+        log::info!("{cause}: stopping; running requests have {timeout:.1} s ({open} now)");
         self.supervisor.drain();
-        let deadline = now + self.drain_timeout;
+        let deadline = clock::now() + self.drain_timeout;
         let give_up = deadline + Duration::from_millis(limits::CUT_GRACE_MS);
         Drain {
+            cause,
             deadline,
             give_up,
             is_over: false,
@@ -302,8 +304,28 @@ impl Tx {
     }
 }
 
+/// Why the program ends.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    /// It was asked to.
+    Signal(i32),
+    /// A worker's thread has ended without having been told. What it served is gone; to go on
+    /// with fewer, or with none, would look like serving.
+    LostWorker,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signal(signal) => signals::name(*signal),
+            Self::LostWorker => "a worker thread ended by itself",
+        })
+    }
+}
+
 /// An orderly end that has begun.
 struct Drain {
+    cause: Cause,
     /// When what still runs is cut.
     deadline: Instant,
     /// When the workers are not waited for any more: a handler may hold its shuttle for ever.
@@ -315,11 +337,15 @@ struct Drain {
 }
 
 impl Drain {
-    fn cut(&self) -> Ending {
-        Ending::failed(
-            Exit::DrainCut,
-            "the drain timeout passed, running requests were cut",
-        )
+    fn ending(&self, has_stopped: bool) -> Ending {
+        if let Cause::LostWorker = self.cause {
+            return Ending::failed(Exit::Environment, self.cause.to_string());
+        }
+        if has_stopped && !self.was_cut {
+            return Ending::done();
+        }
+        let message = "the drain timeout passed, running requests were cut";
+        Ending::failed(Exit::DrainCut, message)
     }
 }
 

@@ -102,3 +102,18 @@ fn times_and_levels() {
         r#"["a.lua"] 250ms 0ns OFF check"#,
     );
 }
+
+#[test]
+fn times_have_bounds() {
+    check("--drain-timeout 31536000", "[] 31536000s 2s INFO");
+    let refused = |value: &str| {
+        format!(
+            "2: error: invalid value '{value}' for '--drain-timeout <SECONDS>': {value} is not \
+             between 0 and 31536000 seconds"
+        )
+    };
+    check("--drain-timeout=31536001", &refused("31536001"));
+    check("--drain-timeout=-1", &refused("-1"));
+    check("--drain-timeout=inf", &refused("inf"));
+    check("--drain-timeout=NaN", &refused("NaN"));
+}

@@ -1,6 +1,17 @@
 //! The end of the server: signals, the bounded drain, `httpng.shutdown`, restarts.
 
-use crate::harness::{PLAIN, SETUPS, Server, Setup};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use http_proto::drawing::{Mark, Witness};
+use httpng::drawing::{Shore, Watch};
+use httpng::exit::Exit;
+use httpng::signals::StopFlag;
+use httpng::supervisor::Overrides;
+use httpng::tx::{self, Options, Program};
+
+use crate::client::Client;
+use crate::harness::{PATIENCE, PLAIN, SETUPS, Server, Setup};
 use crate::program::program;
 
 const ROUTES: &[(&str, &str)] = &[
@@ -266,4 +277,48 @@ fn r34_r35_a_reload_swaps_handlers_and_keeps_what_runs() {
         assert_eq!(running.chunk(), None);
         assert_eq!(server.stop(), 0);
     }
+}
+
+/// A witness whose worker does not survive its first request.
+struct Saboteur;
+
+impl Watch for Saboteur {
+    fn witness(&self, _shore: Shore) -> Box<dyn Witness> {
+        Box::new(Self)
+    }
+}
+
+impl Witness for Saboteur {
+    fn mark(&mut self, mark: Mark, _worker_ticket: u64) {
+        assert!(mark != Mark::RequestArrives, "sabotage");
+    }
+}
+
+#[test]
+fn a_worker_that_dies_ends_the_program() {
+    let (tell, told) = mpsc::channel();
+    let text = "require('httpng').cfg({ listen = { { addr = '127.0.0.1', port = 0 } }, \
+                handler = function() end })";
+    let server = std::thread::spawn(move || {
+        let overrides = Overrides {
+            threads: Some(2),
+            watch: Some(Arc::new(Saboteur)),
+            on_listen: Some(Box::new(move |addr| tell.send(addr).unwrap())),
+            ..Overrides::default()
+        };
+        let options = Options {
+            program: Program::Text("sabotage", text.to_owned(), Vec::new()),
+            overrides,
+            on_bell: None,
+            drain_timeout: PATIENCE,
+            stuck_after: Duration::ZERO,
+        };
+        tx::run(options, StopFlag::default())
+    });
+    let mut client = Client::tcp(told.recv_timeout(PATIENCE).unwrap());
+    client.get("/");
+    assert!(client.ended(), "its worker is gone");
+    let ending = server.join().unwrap();
+    assert_eq!(ending.exit, Exit::Environment);
+    assert!(ending.message.unwrap().contains("ended by itself"));
 }
