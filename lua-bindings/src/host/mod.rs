@@ -187,6 +187,13 @@ impl HttpHost {
             log::error!("a worker sent an unknown shuttle; it is given back");
             return;
         };
+        if trip.is_orphan {
+            trip.home = Some(shuttle);
+            self.unpin(realm, trip, Mark::TxUnrefs);
+            self.send(trip, Leg::Release);
+            trips.end(ticket);
+            return;
+        }
         let must_close = trip.ended || shuttle.must_close_pending();
         trip.gone |= shuttle.client_gone();
         trip.home = Some(shuttle);

@@ -10,5 +10,6 @@ mod handlers;
 mod lua_files;
 mod reload;
 mod requests;
+mod storm;
 mod stress;
 mod world;

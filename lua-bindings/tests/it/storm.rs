@@ -1,0 +1,237 @@
+//! Requests, handlers, worker and clients that do anything in any order: what a client that stays
+//! gets is what its handler sent, and in the end nothing is left.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http_proto::{Exchange, Leg};
+use lua_bindings::{MainStatus, Stage};
+use proptest::prelude::*;
+use shuttle_core::{Shuttle, Worker};
+
+use crate::check::program;
+use crate::world::{World, logged};
+
+/// What a handler does is a word of its path; `G.sent` is what it believes to have sent.
+const HANDLER: &str = r#"
+local sent = {}
+local number = req.path:match('%d+')
+G.sent = G.sent or {}
+G.sent[number] = sent
+local function piece(len) return string.char(97 + #sent % 26):rep(len) end
+local function write(len, last)
+    local body = piece(len)
+    sent[#sent + 1] = body
+    return io:write(body, last)
+end
+for op in req.path:match('%d+(.*)'):gmatch('.') do
+    if op == 's' then write(10)
+    elseif op == 'l' then write(3000)
+    elseif op == 'e' then io:write('')
+    elseif op == 'w' then fiber.sleep(0.001)
+    elseif op == 'y' then fiber.yield()
+    elseif op == 'g' then collectgarbage('step')
+    elseif op == 'f' then
+        local body = piece(1500)
+        local other = fiber.create(function() sent[#sent + 1] = body io:write(body) end)
+        other:set_joinable(true)
+        other:join()
+    elseif op == 'd' then fiber.create(function() fiber.sleep(0.002) io:write('late') end)
+    elseif op == 'h' then pcall(io.write_header, io, 201, { ['x-n'] = 7 })
+    elseif op == 'c' then io:close() return
+    elseif op == 'L' then write(2000, true) return
+    elseif op == 'x' then error('on purpose', 0)
+    elseif op == 'r' then
+        local body = piece(1200)
+        sent[#sent + 1] = body
+        return { body = body }
+    elseif op == 't' then sent[#sent + 1] = 'tiny' return { body = 'tiny' }
+    elseif op == 'n' then return 42
+    end
+end
+"#;
+
+/// One step of the world outside.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A request whose handler does this.
+    Request(String),
+    Turn,
+    Look,
+    /// The worker sends back the shuttle that it holds at this place.
+    Answer(usize),
+    /// The client of this request leaves.
+    Gone(usize),
+    Pass,
+    Reload,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => "[slewygfhd]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => Just(Step::Turn),
+        4 => Just(Step::Look),
+        6 => any::<usize>().prop_map(Step::Answer),
+        1 => any::<usize>().prop_map(Step::Gone),
+        2 => Just(Step::Pass),
+        1 => Just(Step::Reload),
+    ];
+    proptest::collection::vec(step, 1..80)
+}
+
+/// What the worker knows of a request.
+#[derive(Default)]
+struct Seen {
+    ops: String,
+    body: Vec<u8>,
+    /// Its client left, or nobody can know what it should have got.
+    is_spoilt: bool,
+    is_over: bool,
+}
+
+struct Storm {
+    world: World,
+    held: Vec<Shuttle<Worker, Exchange>>,
+    seen: BTreeMap<u64, Seen>,
+    berths: Vec<(u64, shuttle_core::BerthId)>,
+}
+
+impl Storm {
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Request(ops) => self.request(ops),
+            Step::Turn => self.world.settle(),
+            Step::Look => self.look(),
+            Step::Answer(place) if !self.held.is_empty() => {
+                let shuttle = self.held.remove(place % self.held.len());
+                self.send_back(shuttle);
+            }
+            Step::Gone(place) if !self.berths.is_empty() => {
+                let (number, berth) = self.berths[place % self.berths.len()];
+                let seen = self.seen.get_mut(&number).unwrap();
+                if !seen.is_over {
+                    seen.is_spoilt = true;
+                    self.world.worker().hail_client_gone(berth);
+                }
+            }
+            Step::Pass => self.world.pass(Duration::from_millis(1)),
+            Step::Reload => {
+                let status = self.world.run(&program(HANDLER));
+                assert_eq!(status, MainStatus::Finished, "{:?}", logged());
+            }
+            Step::Answer(_) | Step::Gone(_) => {}
+        }
+    }
+
+    fn request(&mut self, ops: &str) {
+        if self.world.worker().travelling() == self.world.worker().berths() {
+            return;
+        }
+        let next = self.seen.len() + 1;
+        let (number, berth) = self
+            .world
+            .request("GET", &format!("/{next}{ops}"), &[], b"");
+        let is_spoilt = ops.contains(['x', 'n']);
+        self.seen.insert(
+            number,
+            Seen {
+                ops: ops.to_owned(),
+                is_spoilt,
+                ..Seen::default()
+            },
+        );
+        self.berths.push((number, berth));
+    }
+
+    fn look(&mut self) {
+        while let Some(shuttle) = self.world.worker().recv() {
+            assert!(!shuttle.is_abandoned());
+            let seen = self.seen.get_mut(&shuttle.worker_ticket).unwrap();
+            assert!(!seen.is_over, "{}: a shuttle after the end", seen.ops);
+            if matches!(shuttle.leg(), Leg::Answer | Leg::Write) {
+                let (exchange, lent) = shuttle.parts();
+                seen.body.extend_from_slice(&exchange.part);
+                lent.for_each(|piece| seen.body.extend_from_slice(piece));
+            }
+            match shuttle.leg() {
+                Leg::Answer | Leg::Release => {
+                    seen.is_over = true;
+                    self.world.worker().release(shuttle);
+                }
+                _ => self.held.push(shuttle),
+            }
+        }
+    }
+
+    fn send_back(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        let is_gone = shuttle.client_gone();
+        if !is_gone && shuttle.advance(Leg::Continue).is_ok() {
+            match self.world.worker().send_continue(shuttle) {
+                Ok(()) => return,
+                Err(mut kept) => {
+                    assert!(kept.accept_close());
+                    shuttle = kept;
+                }
+            }
+        }
+        shuttle.advance(Leg::Closed).unwrap();
+        self.world.worker().send(shuttle);
+    }
+
+    /// Everybody goes on until nothing is left.
+    fn calm_down(&mut self) {
+        for _ in 0..10_000 {
+            self.world.pass(Duration::from_millis(1));
+            self.look();
+            let held = std::mem::take(&mut self.held);
+            if held.is_empty() && self.world.worker().travelling() == 0 {
+                return;
+            }
+            held.into_iter().for_each(|shuttle| self.send_back(shuttle));
+        }
+        panic!("it does not calm down");
+    }
+}
+
+fn run(stage: Stage, steps: &[Step]) {
+    let mut world = World::new(stage);
+    assert_eq!(world.run(&program(HANDLER)), MainStatus::Finished);
+    let (held, berths) = (Vec::new(), Vec::new());
+    let mut storm = Storm {
+        world,
+        held,
+        seen: BTreeMap::new(),
+        berths,
+    };
+    steps.iter().for_each(|step| storm.step(step));
+    storm.calm_down();
+    // Fibers that outlive their handlers come to their end.
+    storm.world.pass(Duration::from_millis(50));
+    assert_eq!(storm.world.env.open_requests(), 0);
+    assert_eq!(storm.world.env.pins(), 0);
+    let _ = logged();
+    let tell = "for n, sent in pairs(G and G.sent or {}) do\n\
+                require('log').info('%s %s', n, table.concat(sent)) end";
+    assert_eq!(storm.world.run(tell), MainStatus::Finished);
+    for line in logged() {
+        let Some((number, sent)) = line.trim_start_matches("INFO lua: ").split_once(' ') else {
+            continue;
+        };
+        let seen = &storm.seen[&number.parse().unwrap()];
+        if !seen.is_spoilt {
+            // A late writer may have got its word in before the end.
+            let got = String::from_utf8_lossy(&seen.body).replace("late", "");
+            assert_eq!(got, sent, "{number} {}", seen.ops);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..3) {
+        let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
+        run(stage, &steps);
+    }
+}
