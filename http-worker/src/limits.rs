@@ -65,9 +65,6 @@ pub const ARRIVALS_PER_TURN_COUNT: usize = 1024;
 /// Commands obeyed in one turn.
 pub const COMMANDS_PER_TURN_COUNT: usize = 16;
 
-/// Requests that one connection may have parsed in one go before others have their turn.
-pub const REQUESTS_PER_DRIVE_COUNT: usize = 64;
-
 /// Shuttles sent to the other shore before its bell is rung even though more input is waiting.
 /// Measured: ringing for each costs a wake-up per request, ringing only when nothing more is to
 /// be read costs nothing up to about this batch.
