@@ -1,5 +1,7 @@
 //! The limits of httpng that this server does not have, by their ids.
 
+use std::time::Duration;
+
 use crate::check::{Play, check};
 use crate::world::World;
 use lua_bindings::Stage;
@@ -165,6 +167,46 @@ fn l5_a_cancelled_waiter_lets_the_next_one_through() {
         "1 Write 200 \"\" lent \"a*2000\"\n1 Write 200 \"later\"\n1 Write 200 \"end\"\n\
          1 MUST-CLOSE in time\n1 Release\n"
     );
+}
+
+#[test]
+fn l4_r9_who_runs_first_does_not_overtake_who_waits() {
+    // The second fiber is ahead in the run queue when the shuttle comes home to the first one.
+    let handler = "io:write('one')\n\
+                   local a = fiber.create(function() io:write('two') end)\n\
+                   local t = fiber.clock()\n\
+                   local b = fiber.new(function()\n\
+                     while fiber.clock() == t do fiber.yield() end io:write('three') end)\n\
+                   a:set_joinable(true) b:set_joinable(true) a:join() b:join()";
+    let mut play = Play::begin(World::new(Stage::Three), handler);
+    play.run("GET /");
+    play.some_turns();
+    play.run("look\ncontinue 1");
+    play.world.jump(Duration::from_millis(1));
+    let text = play.end();
+    let order: Vec<usize> = ["one", "two", "three"]
+        .iter()
+        .map(|part| text.find(part).expect(part))
+        .collect();
+    assert!(order.is_sorted(), "{text}");
+}
+
+#[test]
+fn l5_who_is_cancelled_as_the_shuttle_comes_home_wakes_the_next() {
+    // So many fibers run that the cancelled one has not when the shuttle comes.
+    let handler = "io:write(('a'):rep(2000))\n\
+                   local w = fiber.create(function() io:write('never') end)\n\
+                   local v = fiber.create(function() io:write('later') end)\n\
+                   v:set_joinable(true)\n\
+                   fiber.create(function() fiber.sleep(1) w:cancel() end)\n\
+                   for i = 1, 2000 do fiber.create(fiber.sleep, 1) end\n\
+                   v:join()";
+    let mut play = Play::begin(World::new(Stage::Three), handler);
+    play.run("GET /\nturn\nlook");
+    play.world.jump(Duration::from_secs(1));
+    play.run("continue 1\nturn\nlook");
+    let text = play.end();
+    assert!(text.contains("later") && !text.contains("never"), "{text}");
 }
 
 #[test]
