@@ -135,10 +135,9 @@ local function integer(cfg, name, default, min, max)
     local value = option(cfg, name)
     if value == nil then return default end
     local number = tonumber(value)
-    if type(number) ~= 'number' or type(value) == 'cdata' and number == nil then
+    if type(number) ~= 'number' or number ~= number then
         error(('parameter %s is not a number'):format(name), 0)
     end
-    if number ~= number then error(('parameter %s is not a number'):format(name), 0) end
     number = number < 0 and math.ceil(number) or math.floor(number)
     if number < min then
         log.warn('parameter "%s" is %s, which is below %s: %s is used', name, number, min, min)
@@ -237,6 +236,8 @@ local function read_min_proto(cfg)
     return value
 end
 
+local warned_of_security_level = false
+
 local function read_security_level(cfg)
     local value = cfg.openssl_security_level
     if value == nil then return 1 end
@@ -245,7 +246,10 @@ local function read_security_level(cfg)
     end
     local level = math.floor(tonumber(value))
     if level < 0 or level > 5 then error('openssl_security_level is invalid', 0) end
-    log.warn('openssl_security_level has no effect: TLS is not made by OpenSSL here')
+    if not warned_of_security_level then
+        warned_of_security_level = true
+        log.warn('openssl_security_level has no effect: TLS is not made by OpenSSL here')
+    end
     return level
 end
 
@@ -395,7 +399,8 @@ end
 ---@return table<string, integer>
 function httpng.stats() return core.stats() end
 
----Ends threads that terminate gracefully now.
+---Ends threads that terminate gracefully now. There are none: another number of threads takes
+---effect at the next start.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end
     if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
