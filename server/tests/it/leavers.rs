@@ -104,6 +104,35 @@ fn hundreds_leave_at_random_moments() {
     }
 }
 
+/// The same over TLS: leaves in the middle of the handshake, of a request or of an answer.
+fn leave_tls(server: &Server, dice: &mut Dice) {
+    if dice.roll(4) == 0 {
+        // The beginning of a record, and no more.
+        let mut socket = TcpStream::connect(server.addr).unwrap();
+        let _ = socket.write_all(&[22, 3, 1, 2, 0, 1][..dice.roll(6)]);
+        return;
+    }
+    let mut client = server.connect();
+    let paths = ["/seed", "/large", "/table", "/fail"];
+    client.get(paths[dice.roll(paths.len())]);
+    if dice.roll(2) == 0 {
+        client.head();
+    }
+}
+
+#[test]
+fn many_leave_over_tls() {
+    for setup in &SETUPS[3..] {
+        let server = Server::start(&program(ROUTES), *setup);
+        let mut dice = Dice(7);
+        for _ in 0..150 {
+            leave_tls(&server, &mut dice);
+        }
+        nothing_is_left(&server);
+        assert_eq!(server.stop(), 0, "{setup:?}");
+    }
+}
+
 /// Resident memory of a process, where /proc tells.
 fn resident_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
