@@ -50,6 +50,24 @@ pub fn find(id: u64) -> Option<FiberRef> {
     SCHEDULER.with(|scheduler| scheduler.find(id))
 }
 
+/// Bytes of the running fiber's stack that are not in use, and all that it has, its guard not
+/// counted. Absent outside of fibers, and on a stack of somebody else within one.
+///
+/// For code that calls itself through C or by callbacks, to stop before the stack ends: what
+/// happens then is an abort.
+pub fn stack_room() -> Option<StackRoom> {
+    switch::room().map(|(left, total)| StackRoom { left, total })
+}
+
+/// What [`stack_room`] found, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StackRoom {
+    /// Not in use below the caller.
+    pub left: usize,
+    /// Used and unused together.
+    pub total: usize,
+}
+
 /// All fibers that live, in no order.
 pub fn fibers() -> Vec<FiberRef> {
     SCHEDULER.with(Scheduler::all)

@@ -94,9 +94,9 @@ mod timers;
 mod upkeep;
 
 pub use api::{
-    can_park, check_cancel, configure, current, fibers, find, next_deadline, now, park,
-    park_uncancellable, set_pre_park_check, shielded, sleep, spawn, spawn_shared, stats, try_park,
-    turn, turn_while, yield_now,
+    StackRoom, can_park, check_cancel, configure, current, fibers, find, next_deadline, now, park,
+    park_uncancellable, set_pre_park_check, shielded, sleep, spawn, spawn_shared, stack_room,
+    stats, try_park, turn, turn_while, yield_now,
 };
 pub use config::{Config, ConfigError};
 pub use fiber::{FiberRef, JoinError, Wakeup};

@@ -237,6 +237,13 @@ fn suspendable_face() -> Result<&'static Face, CannotSuspend> {
     Ok(face)
 }
 
+/// How much of the running strand's stack is left below the caller, and how much there is in all.
+pub(crate) fn room() -> Option<(usize, usize)> {
+    let face = suspendable_face().ok()?;
+    let total = face.stack_high - face.guard.end;
+    Some((here().saturating_sub(face.guard.end), total))
+}
+
 /// An address in the caller's frame, or near it.
 #[inline]
 fn here() -> usize {

@@ -6,6 +6,7 @@ mod fiber;
 mod httpng;
 mod json;
 mod log;
+mod native;
 
 use crate::host;
 use crate::raw::{self, Called, Stack, Verb, Vm};
@@ -22,6 +23,11 @@ struct Module {
 
 /// All modules, each after those that it requires.
 const MODULES: &[Module] = &[
+    Module {
+        name: "httpng.native",
+        verbs: &[native::VERBS],
+        source: include_str!("../../lua/native.lua"),
+    },
     Module {
         name: "clock",
         verbs: &[clock::VERBS],

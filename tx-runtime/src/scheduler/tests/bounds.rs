@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::test_world::{QUIET, in_configured_world, in_world};
-use crate::{Config, ConfigError, Wakeup, configure, park, spawn, stats};
+use crate::{Config, ConfigError, Wakeup, configure, park, spawn, stack_room, stats};
 
 #[test]
 fn as_many_fibers_as_configured_and_not_one_more() {
@@ -247,5 +247,28 @@ fn a_step_of_upkeep_looks_at_a_bounded_number_of_stacks() {
             None
         );
         assert_eq!(stats().trims_total, looked_at_count as u64 + 2);
+    });
+}
+
+#[test]
+fn a_fiber_knows_what_is_left_of_its_stack() {
+    /// Room at the bottom of so many frames.
+    #[inline(never)]
+    fn below(frames: usize) -> usize {
+        let frame = std::hint::black_box([frames; 128]);
+        let left = match frames {
+            0 => stack_room().unwrap().left,
+            _ => below(frames - 1),
+        };
+        left + frame[0] - frames
+    }
+    in_world(|world| {
+        assert_eq!(stack_room(), None);
+        world.spawn("deep", || {
+            let top = stack_room().unwrap();
+            assert!(top.left < top.total && top.total < QUIET.stack_bytes);
+            assert!(below(10) + 10 * size_of::<[usize; 128]>() <= top.left);
+        });
+        world.turn();
     });
 }
