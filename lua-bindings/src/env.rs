@@ -19,7 +19,7 @@ use crate::host::HttpHost;
 use crate::limits::FIBERS_PER_TURN_COUNT;
 use crate::raw::{self, Called, Kind, Thread, Vm};
 use crate::realm::{self, Realm};
-use crate::stats::EnvStats;
+use crate::stats::{EnvStats, Serving};
 
 /// How `io:close` and the unpinning of strings work: the stages of the protocol page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,7 +199,7 @@ impl Env {
         let status = Rc::clone(&self.main);
         let realm = Rc::clone(&self.realm);
         let run = move || {
-            realm.stats.resumed();
+            realm.stats.resumed(&Serving::NOTHING);
             let args = push_args(chunk.thread);
             let ending = match chunk.thread.call(args, 0) {
                 Called::Done => MainStatus::Finished,

@@ -57,8 +57,9 @@ impl Realm {
         deadline: Option<Instant>,
     ) -> Result<tx_runtime::Wakeup, Raise> {
         self.before_park(stack)?;
+        let serving = self.stats.serving();
         let wakeup = tx_runtime::park(deadline);
-        self.stats.resumed();
+        self.stats.resumed(&serving);
         match wakeup {
             tx_runtime::Wakeup::Cancelled => Err(cancelled()),
             other => Ok(other),
@@ -68,8 +69,9 @@ impl Realm {
     /// As [`Realm::park`], to let other fibers run.
     pub(crate) fn yield_now(&self, stack: &Stack) -> Result<(), Raise> {
         self.before_park(stack)?;
+        let serving = self.stats.serving();
         let wakeup = tx_runtime::yield_now();
-        self.stats.resumed();
+        self.stats.resumed(&serving);
         match wakeup {
             tx_runtime::Wakeup::Cancelled => Err(cancelled()),
             _ => Ok(()),

@@ -8,6 +8,32 @@ use tx_runtime::FiberRef;
 /// What is kept of a fiber's name, in words of eight bytes.
 const NAME_WORDS: usize = 4;
 
+/// What is kept of a request's method and path, in words of eight bytes.
+const REQUEST_WORDS: usize = 8;
+
+/// Which request a fiber serves, as far as a report needs it: method and path, cut. All zeroes:
+/// none. A fiber that parks carries it over on its own stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Serving([u64; REQUEST_WORDS]);
+
+impl Serving {
+    pub(crate) const NOTHING: Self = Self([0; REQUEST_WORDS]);
+
+    pub(crate) fn new(method: &[u8], path: &[u8]) -> Self {
+        let mut bytes = [0; REQUEST_WORDS * 8];
+        let (first, rest) = bytes.split_at_mut(method.len().min(16));
+        first.copy_from_slice(&method[..first.len()]);
+        let len = path.len().min(rest.len() - 1);
+        rest[0] = b' ';
+        rest[1..=len].copy_from_slice(&path[..len]);
+        let mut words = [0; REQUEST_WORDS];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight bytes"));
+        }
+        Self(words)
+    }
+}
+
 /// What the TX thread has done and is doing. Read it from any thread; each number is exact by
 /// itself, several together are only near to one another.
 #[derive(Debug)]
@@ -17,6 +43,7 @@ pub struct EnvStats {
     running_since_us: AtomicU64,
     running_fiber: AtomicU64,
     running_name: [AtomicU64; NAME_WORDS],
+    serving: [AtomicU64; REQUEST_WORDS],
     requests_total: AtomicU64,
     requests_open: AtomicU64,
     handler_errors_total: AtomicU64,
@@ -30,6 +57,7 @@ impl EnvStats {
             running_since_us: AtomicU64::new(0),
             running_fiber: AtomicU64::new(0),
             running_name: [const { AtomicU64::new(0) }; NAME_WORDS],
+            serving: [const { AtomicU64::new(0) }; REQUEST_WORDS],
             requests_total: AtomicU64::new(0),
             requests_open: AtomicU64::new(0),
             handler_errors_total: AtomicU64::new(0),
@@ -60,12 +88,14 @@ impl EnvStats {
     /// that is stuck does not.
     #[must_use]
     pub fn running_name(&self) -> String {
-        let words = self.running_name.iter();
-        let mut bytes: Vec<u8> = words
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .collect();
-        bytes.retain(|byte| *byte != 0);
-        String::from_utf8_lossy(&bytes).into_owned()
+        text(&self.running_name)
+    }
+
+    /// Method and path of the request that this fiber serves, cut to 64 bytes, as `GET /a`; empty
+    /// if it serves none. It may be torn as the name may.
+    #[must_use]
+    pub fn running_request(&self) -> String {
+        text(&self.serving)
     }
 
     /// Requests that arrived.
@@ -106,19 +136,43 @@ impl EnvStats {
         self.running_since_us.store(0, Ordering::Relaxed);
     }
 
-    /// A fiber came back from a park.
-    pub(crate) fn resumed(&self) {
-        if let Some(fiber) = tx_runtime::current() {
-            self.runs(&fiber);
+    /// What the running fiber serves, for it to keep while it parks.
+    pub(crate) fn serving(&self) -> Serving {
+        let mut words = [0; REQUEST_WORDS];
+        for (word, shared) in words.iter_mut().zip(&self.serving) {
+            *word = shared.load(Ordering::Relaxed);
+        }
+        Serving(words)
+    }
+
+    /// The running fiber serves this from now on.
+    pub(crate) fn serves(&self, serving: &Serving) {
+        for (word, shared) in serving.0.iter().zip(&self.serving) {
+            shared.store(*word, Ordering::Relaxed);
         }
     }
 
-    /// This fiber runs now.
+    /// A fiber came back from a park, before which it served this.
+    pub(crate) fn resumed(&self, serving: &Serving) {
+        if let Some(fiber) = tx_runtime::current()
+            && self.is_other(&fiber)
+        {
+            self.runs(&fiber);
+            self.serves(serving);
+        }
+    }
+
+    /// This fiber runs now, and serves nothing yet.
     pub(crate) fn runs(&self, fiber: &FiberRef) {
-        if self.running_fiber.load(Ordering::Relaxed) != fiber.id() {
+        if self.is_other(fiber) {
             self.running_fiber.store(fiber.id(), Ordering::Relaxed);
             fiber.with_name(|name| self.set_name(name));
+            self.serves(&Serving::NOTHING);
         }
+    }
+
+    fn is_other(&self, fiber: &FiberRef) -> bool {
+        self.running_fiber.load(Ordering::Relaxed) != fiber.id()
     }
 
     /// This fiber has another name.
@@ -155,6 +209,16 @@ impl EnvStats {
     pub(crate) fn set_pins(&self, count: usize) {
         self.pins.store(count as u64, Ordering::Relaxed);
     }
+}
+
+/// The bytes in these words, without the zeroes behind them.
+fn text(words: &[AtomicU64]) -> String {
+    let mut bytes: Vec<u8> = words
+        .iter()
+        .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
+        .collect();
+    bytes.retain(|byte| *byte != 0);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// With one writer no read-modify-write is needed.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::drawing::Witness;
-use lua_bindings::{Env, EnvOptions, HttpControl as _, LuaFault, MainStatus, Turn};
+use lua_bindings::{Env, EnvOptions, EnvStats, HttpControl as _, LuaFault, MainStatus, Turn};
 use shuttle_core::{Doorbell, Sleep};
 use tx_runtime::Reactor;
 
@@ -158,7 +158,7 @@ impl Tx {
                 })
             }
         };
-        let watchdog = Watchdog::start(stuck_after, look, move || stats.running_name())
+        let watchdog = Watchdog::start(stuck_after, look, move || who(&stats))
             .map_err(|error| refused("cannot start the watchdog", error))?;
         Ok(Self {
             env,
@@ -346,6 +346,16 @@ impl Drain {
         }
         let message = "the drain timeout passed, running requests were cut";
         Ending::failed(Exit::DrainCut, message)
+    }
+}
+
+/// Who runs, for a report: the fiber, and the request that it serves.
+fn who(stats: &EnvStats) -> String {
+    let (name, request) = (stats.running_name(), stats.running_request());
+    if request.is_empty() {
+        format!("\"{name}\"")
+    } else {
+        format!("\"{name}\" ({request})")
     }
 }
 

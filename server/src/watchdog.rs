@@ -50,7 +50,7 @@ impl Watchdog {
             while held.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 if let Some(lasted) = incident.observe(clock::now(), look()) {
                     log::error!(
-                        "fiber \"{}\" has not yielded for {:.1} s: no other Lua runs meanwhile",
+                        "fiber {} has not yielded for {:.1} s: no other Lua runs meanwhile",
                         name(),
                         lasted.as_secs_f64()
                     );

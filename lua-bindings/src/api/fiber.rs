@@ -34,8 +34,10 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
 /// `create(f, ...)` runs `f` at once until it first gives way.
 fn create(stack: &mut Stack) -> Outcome {
     let made = make(stack)?;
+    let realm = realm();
+    let serving = realm.stats.serving();
     made.fiber.run_now();
-    realm().stats.resumed();
+    realm.stats.resumed(&serving);
     stack.push_number(made.id as f64);
     Ok(1)
 }

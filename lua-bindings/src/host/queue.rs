@@ -79,8 +79,9 @@ fn wait(
         Some(stack) => realm.park(stack, None).map(|_| ()),
         None => {
             realm.http.before_park();
+            let serving = realm.stats.serving();
             let _ = tx_runtime::park_uncancellable(None);
-            realm.stats.resumed();
+            realm.stats.resumed(&serving);
             Ok(())
         }
     }

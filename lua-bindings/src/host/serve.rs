@@ -14,6 +14,7 @@ use crate::env::Stage;
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
+use crate::stats::Serving;
 
 /// What fibers of the pool are called until a handler names them.
 pub(super) const NAME: &str = "http";
@@ -74,7 +75,7 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         if served == REQUESTS_IN_A_ROW_COUNT {
             // The others are runnable as well. This fiber stays the runner.
             let _ = tx_runtime::shielded(tx_runtime::yield_now);
-            realm.stats.resumed();
+            realm.stats.resumed(&Serving::NOTHING);
             served = 0;
         }
         let next = http.arrived.borrow_mut().pop_front();
@@ -90,6 +91,7 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         if realm.fibers.retire_handler(me, NAME) {
             realm.stats.renamed(me);
         }
+        realm.stats.serves(&Serving::NOTHING);
         realm.stats.request_over();
         if me.is_cancelled() {
             resign(http, me);
@@ -164,6 +166,9 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Rc<str>
     let trip = trips.get(ticket)?;
     http.mark(Mark::FillRequestTable, trip.worker_ticket);
     let (head, ..) = trip.request()?;
+    realm
+        .stats
+        .serves(&Serving::new(head.method(), head.path()));
     let Some(site) = sites.find(head.path()) else {
         answer_plainly(http, trip, 404, b"not found");
         trips.end(ticket);
@@ -409,8 +414,9 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
         }
         has_slept = true;
         http.before_park();
+        let serving = realm.stats.serving();
         let _ = tx_runtime::park_uncancellable(None);
-        realm.stats.resumed();
+        realm.stats.resumed(&serving);
     }
     http.with_trip(ticket, |trip| {
         if trip.answered {

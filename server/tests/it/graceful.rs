@@ -120,7 +120,7 @@ fn a_handler_that_never_yields_is_reported_and_others_are_accepted() {
         server.wait_line("looping now");
         let line = server.wait_line("has not yielded");
         assert!(
-            line.contains("ERROR") && line.contains("\"http\""),
+            line.contains("ERROR") && line.contains("\"http\" (GET /loop)"),
             "{line}"
         );
         // A worker still accepts, reads, and answers by itself what needs no Lua.
