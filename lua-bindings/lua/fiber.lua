@@ -7,16 +7,40 @@ local fiber = {}
 ---@class fiber_object
 ---@field storage table whatever the program wants to keep with the fiber
 local methods = {}
-local object_meta = { __index = methods }
+local object_meta = {}
 
 -- One object per number while somebody holds it, so that objects compare.
 local objects = setmetatable({}, { __mode = 'v' })
+-- Those with a storage stay as long as their fiber, whoever else holds them.
+local kept, kept_count, sweep_at = {}, 0, 64
+
+local function keep(object)
+    if kept_count >= sweep_at then
+        for id in pairs(kept) do
+            if not core.exists(id) then
+                kept[id] = nil
+                kept_count = kept_count - 1
+            end
+        end
+        sweep_at = 2 * kept_count + 64
+    end
+    kept[object._id] = object
+    kept_count = kept_count + 1
+end
+
+function object_meta.__index(self, key)
+    if key ~= 'storage' then return methods[key] end
+    local storage = {}
+    rawset(self, 'storage', storage)
+    keep(self)
+    return storage
+end
 
 ---@return fiber_object
 local function object_of(id)
     local object = objects[id]
     if not object then
-        object = setmetatable({ _id = id, storage = {} }, object_meta)
+        object = setmetatable({ _id = id }, object_meta)
         objects[id] = object
     end
     return object

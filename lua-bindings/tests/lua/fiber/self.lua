@@ -12,3 +12,23 @@ same(tostring(me), 'fiber: ' .. me:id())
 local other
 fiber.create(function() other = fiber.self() end)
 assert(other ~= me)
+-- What is stored stays while the fiber lives, though nobody holds its object.
+collectgarbage()
+same(fiber.self().storage.key, 1)
+fiber.create(function()
+    fiber.self().storage.key = 2
+    fiber.sleep(1)
+    collectgarbage()
+    same(fiber.self().storage.key, 2)
+end)
+-- And no longer.
+local objects = setmetatable({}, { __mode = 'k' })
+for _ = 1, 1000 do
+    fiber.create(function() objects[fiber.self()] = fiber.self().storage end)
+end
+fiber.sleep(2)
+collectgarbage()
+collectgarbage()
+local count = 0
+for _ in pairs(objects) do count = count + 1 end
+assert(count < 200, count)
