@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +17,7 @@ pub(crate) type Outcome = Result<i32, Raise>;
 /// A Lua error on its way out of a verb.
 #[derive(Debug)]
 pub(crate) enum Raise {
-    /// A message that gets the place of the caller in front, as `luaL_error` does.
+    /// A message that gets the place of the caller in front, much as `luaL_error` does.
     Text(Cow<'static, str>),
     /// A message that programs compare: raised as it is.
     Plain(Cow<'static, str>),
@@ -134,12 +134,36 @@ unsafe fn push_raise(state: *mut lua_State, raise: Raise) {
     // outlives the copy.
     unsafe {
         if with_place {
-            ffi::luaL_where(state, 1);
+            push_place(state);
         }
         ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len());
         if with_place {
             ffi::lua_concat(state, 2);
         }
+    }
+}
+
+/// Leaves the place of the caller on top of the stack. The Lua halves of our modules are passed
+/// over: whose mistake it was is found in the program.
+///
+/// # Safety
+/// `state` is valid and has room for a value.
+unsafe fn push_place(state: *mut lua_State) {
+    let mut level = 1;
+    loop {
+        // SAFETY: as the caller promises; `luaL_where` leaves a string, an empty one beyond the
+        // last level, so the loop ends and what is read is a string on the stack.
+        let is_ours = unsafe {
+            ffi::luaL_where(state, level);
+            let place = CStr::from_ptr(ffi::lua_tostring(state, -1)).to_bytes();
+            place.starts_with(b"[") && !place.starts_with(b"[string ")
+        };
+        if !is_ours {
+            return;
+        }
+        // SAFETY: what was just pushed.
+        unsafe { ffi::lua_pop(state, 1) };
+        level += 1;
     }
 }
 
