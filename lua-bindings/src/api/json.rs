@@ -21,6 +21,9 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ),
 ];
 
+/// Up to here a Lua number is every whole number exactly, so it is written as one.
+const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// `decode(text, null, map_meta)`: nulls become `null`, and an empty object gets `map_meta`, so
 /// that it does not become an array on the way back.
 fn decode(stack: &mut Stack) -> Outcome {
@@ -230,7 +233,7 @@ impl Writer {
         if !number.is_finite() {
             return Err(Unfit::Because(format!("the number {number} has no JSON")));
         }
-        if number == number.trunc() && number.abs() < 1e15 {
+        if number == number.trunc() && number.abs() <= INTEGER_MAX {
             return self.write(|f, out| f.write_i64(out, number as i64));
         }
         self.write(|f, out| f.write_f64(out, number))

@@ -33,3 +33,6 @@ local deep = {}
 for _ = 1, 127 do deep = { deep } end
 assert(json.encode(deep))
 raises('more than 128 levels', json.encode, { deep })
+-- Whole numbers as long as every one of them is exact.
+same({ json.encode(2 ^ 53), json.encode(-1795350960570100), json.encode(2 ^ 60) },
+    { '9007199254740992', '-1795350960570100', '1.152921504606847e+18' })
