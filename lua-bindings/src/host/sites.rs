@@ -33,8 +33,11 @@ impl Sites {
 }
 
 /// A prefix matches itself and what continues with a slash; one that ends in a slash matches all
-/// below it.
+/// below it. The root matches everything, the `*` of OPTIONS too.
 fn matches(prefix: &[u8], path: &[u8]) -> bool {
+    if prefix == b"/" {
+        return true;
+    }
     let Some(rest) = path.strip_prefix(prefix) else {
         return false;
     };

@@ -102,6 +102,18 @@ fn sites_are_matched_on_the_normalised_path() {
 }
 
 #[test]
+fn the_handler_takes_what_no_site_does() {
+    let mut play = Play::begin(World::new(Stage::Three), "return {}");
+    let program = "require('httpng').cfg{\n\
+                     sites = {{path = '/foo', handler = function() return {body = 'foo'} end}},\n\
+                     handler = function(req) return {body = req.path} end}";
+    run(&mut play, program);
+    play.run("GET /foo\nauto\nGET /bar\nauto\nOPTIONS *\nauto");
+    let wanted = "1 Answer 200 (3) \"foo\"\n2 Answer 200 (4) \"/bar\"\n3 Answer 200 (1) \"*\"\n";
+    assert_eq!(play.end(), wanted);
+}
+
+#[test]
 fn a_reload_without_handlers_answers_404() {
     let mut play = Play::begin(World::new(Stage::Three), "return {}");
     run(&mut play, "require('httpng').cfg{}");
