@@ -196,6 +196,10 @@ local function read_sites(cfg, is_reload)
             if not is_callable(site.handler) then
                 error('sites[].handler is not a function or string', 0)
             end
+            if site.path:sub(1, 1) ~= '/' then
+                log.warn('sites[].path "%s" does not begin with "/": no request matches it',
+                    site.path)
+            end
             add(site.path, site.handler)
         end
     end
@@ -264,6 +268,25 @@ local function unchanged(cfg, name, read, current)
     return current
 end
 
+-- Options that are not in the tables above.
+local OTHERS = {
+    listen = true, handler = true, sites = true, thread_termination_timeout = true,
+    use_body_split = true, min_proto_version = true, openssl_security_level = true,
+    c_sites_func = true, c_sites_func_param = true, stage = true,
+}
+
+---Says which options nobody reads: most are misspelt.
+local function warn_of_unknown(cfg)
+    local known = setmetatable({}, { __index = OTHERS })
+    for _, row in ipairs(INTEGERS) do known[row[1]] = true end
+    for _, row in ipairs(TIMEOUTS) do known[row[1]] = true end
+    for name in pairs(cfg) do
+        if not known[name] then
+            log.warn('httpng.cfg has no option "%s": it has no effect', tostring(name))
+        end
+    end
+end
+
 ---Checks everything; changes nothing.
 local function read(cfg, before, listeners)
     local new = {}
@@ -325,6 +348,7 @@ local function configure(cfg)
     local before = running
     local new = read(cfg, before, listeners)
     state = 'configuring'
+    warn_of_unknown(cfg)
     local failed = (before and core.reconfigure or core.start)(new)
     if failed then
         state = before and 'running' or 'idle'
@@ -348,13 +372,13 @@ end
 ---@field listen? integer|string|table default: port 3300 of all addresses
 ---@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
 ---@field sites? {path: string, handler: function}[] the first whose path matches answers
----@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread
+---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread. Not changed while the server runs
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_body_len? integer bytes, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered whole
----@field thread_termination_timeout? number seconds, default 60; 0 or less: for ever
+---@field thread_termination_timeout? number has no effect: the number of threads stays
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect
 ---@field header_timeout? number seconds for a request head, default 30

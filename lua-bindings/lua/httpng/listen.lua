@@ -37,6 +37,8 @@ local function resolved(host, port)
 end
 
 local function from_string(text)
+    -- No host is called so, though the system would make an address of the number.
+    if text:match('^%d+$') then return wildcards(check_port(tonumber(text))) end
     if text:match('^[a-z0-9]+$') then
         if SCHEMES[text] then return wildcards(SCHEMES[text]) end
         local items = resolved(text, DEFAULT_PORT)
@@ -72,7 +74,10 @@ local function check_tls(tls, uses_sni, item)
     end
     local pairs_of_files = {}
     for i, pair in ipairs(tls) do
-        local cert, key = pair.certificate_file, pair.certificate_key_file
+        local cert, key
+        if type(pair) == 'table' then
+            cert, key = pair.certificate_file, pair.certificate_key_file
+        end
         if cert == nil or key == nil then
             fail("missing 'certificate_file' or 'certificate_key_file': %s", dump(item))
         end

@@ -97,6 +97,19 @@ fn numbers_are_converted_and_clamped() {
 }
 
 #[test]
+fn what_has_no_effect_is_told() {
+    let _ = logged();
+    cfg("{handler = h, thread = 4, sites = {{path = 'a', handler = h}}}").unwrap();
+    assert_eq!(
+        logged(),
+        [
+            "WARN lua: sites[].path \"a\" does not begin with \"/\": no request matches it",
+            "WARN lua: httpng.cfg has no option \"thread\": it has no effect",
+        ]
+    );
+}
+
+#[test]
 fn what_is_refused_and_in_which_words() {
     let cases = [
         ("nil", "No parameters specified"),
@@ -248,6 +261,7 @@ fn listen_in_all_its_forms() {
     assert_eq!(listen("'http'"), ["0.0.0.0:80", "[::]:80"]);
     assert_eq!(listen("'https'"), ["0.0.0.0:443", "[::]:443"]);
     assert_eq!(listen("':81'"), ["0.0.0.0:81", "[::]:81"]);
+    assert_eq!(listen("'81'"), ["0.0.0.0:81", "[::]:81"]);
     assert_eq!(listen("'127.0.0.1:82'"), ["127.0.0.1:82"]);
     assert_eq!(listen("'http://127.0.0.1'"), ["127.0.0.1:80"]);
     assert_eq!(listen("'https://127.0.0.1:83/'"), ["127.0.0.1:83"]);
@@ -295,6 +309,10 @@ fn listen_that_is_refused() {
         (
             "{port = 1, tls = {{}, {}}}",
             "'uses_sni' can't be false or nil if there're certificates more than 1:",
+        ),
+        (
+            "{port = 1, tls = {5}}",
+            "missing 'certificate_file' or 'certificate_key_file':",
         ),
         (
             "{port = 1, tls = {{certificate_file = 'c'}}}",
