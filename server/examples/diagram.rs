@@ -3,6 +3,8 @@
 //! ```sh
 //! cargo run -p server --example diagram -- stage2-unlucky
 //! ```
+//!
+//! With `--drawn` behind the member nothing runs: it prints what has to happen.
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -23,9 +25,16 @@ fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let Some(member) = Member::from_name(&name) else {
         let names: Vec<_> = Member::ALL.iter().map(|member| member.name()).collect();
-        eprintln!("usage: diagram {}", names.join(" | "));
+        eprintln!("usage: diagram {} [--drawn]", names.join(" | "));
         return ExitCode::from(2);
     };
+    if std::env::args()
+        .nth(2)
+        .is_some_and(|option| option == "--drawn")
+    {
+        print!("{}", render(&member.title(), &member.marks()));
+        return ExitCode::SUCCESS;
+    }
     httpng::logging::install(log::LevelFilter::Warn);
     match httpng::drawing::play(member, PATIENCE) {
         Ok(marks) => {

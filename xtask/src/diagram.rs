@@ -2,7 +2,8 @@
 //!
 //! The server's example `diagram` runs the handler of that member with both sides held at the
 //! gates that make it lucky, unlucky, in time or too late, and prints what happened in the notation
-//! of `docs/stage2-unlucky.txt`. `--check` compares such a recording with that drawing.
+//! of `docs/stage2-unlucky.txt`. `--check` compares the recording with that drawing, or, for the
+//! other members, with the one that `http-proto` has of them.
 
 use std::fmt;
 
@@ -16,39 +17,38 @@ pub(crate) struct Options {
     /// Which member of the family: simple-copied, simple, stage1, stage2-lucky, stage2-unlucky,
     /// stage3-in-time, stage3-too-late, cancel or cancel-away.
     member: String,
-    /// Compares the order of arrows and boxes with the drawing that the project began with.
+    /// Compares the order of arrows and boxes with the drawing of that member.
     #[arg(long)]
     check: bool,
 }
 
-/// The member that `docs/stage2-unlucky.txt` draws.
-const DRAWN: &str = "stage2-unlucky";
+/// The member that `docs/stage2-unlucky.txt` draws: what the project began with.
+const SEED: &str = "stage2-unlucky";
 
 /// Prints the recorded run; with `check`, says where it leaves the drawing.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    if options.check && options.member != DRAWN {
-        return Err(format!("only {DRAWN} has a drawing to compare with"));
-    }
-    let args = [
-        "run",
-        "-q",
-        "-p",
-        "server",
-        "--example",
-        "diagram",
-        "--",
-        &options.member,
-    ];
-    let recorded = stdout_of(cargo(&args).current_dir(root()))?;
+    let recorded = example(&[&options.member])?;
     print!("{recorded}");
-    if !options.check {
-        return Ok(());
+    if options.check {
+        let count = compare(&drawing(&options.member)?, &recorded)?;
+        println!("\n{count} arrows and boxes, in the order of the drawing");
+    }
+    Ok(())
+}
+
+/// What has to happen.
+fn drawing(member: &str) -> Result<String, String> {
+    if member != SEED {
+        return example(&[member, "--drawn"]);
     }
     let path = root().join("docs/stage2-unlucky.txt");
-    let drawn = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let count = compare(&drawn, &recorded)?;
-    println!("\n{count} arrows and boxes, in the order of the drawing");
-    Ok(())
+    std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// What the server's example `diagram` prints.
+fn example(words: &[&str]) -> Result<String, String> {
+    let mut command = cargo(&["run", "-q", "-p", "server", "--example", "diagram", "--"]);
+    stdout_of(command.args(words).current_dir(root()))
 }
 
 /// An arrow or a box of a drawing, without its colours.
