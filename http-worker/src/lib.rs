@@ -69,6 +69,8 @@
 //! [`Worker::spawn`] gives it a thread; [`Worker::embed`] makes it part of a foreign loop. The
 //! API is the same, and so is everything a client sees.
 
+#![forbid(unsafe_code)]
+
 mod accept;
 mod clock;
 mod config;

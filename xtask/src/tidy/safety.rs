@@ -142,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn every_listed_file_is_there() {
+        for path in UNSAFE_ALLOWED.iter().chain(FORBIDDING_ROOTS) {
+            assert!(crate::workspace::root().join(path).exists(), "{path}");
+        }
+    }
+
+    #[test]
     fn unsafe_bites_outside_the_table_also_in_tests() {
         let text = "fn a() {\n    // SAFETY: b.\n    unsafe { b() }\n}";
         for path in [

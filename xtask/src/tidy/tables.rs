@@ -73,15 +73,13 @@ pub(super) const UNSAFE_ALLOWED: &[&str] = &[
     "tx-runtime/src/guard.rs",
     "tx-runtime/tests/no_allocation.rs",
     "lua-bindings/src/pins.rs",
-    "lua-bindings/src/pins/",
-    "lua-bindings/src/raw.rs",
     "lua-bindings/src/raw/",
-    "http-worker/src/sendfile.rs",
 ];
 
 /// Crate roots that must forbid `unsafe` altogether.
 pub(super) const FORBIDDING_ROOTS: &[&str] = &[
     "http-worker/proto/src/lib.rs",
+    "http-worker/src/lib.rs",
     "server/src/lib.rs",
     "server/src/main.rs",
     "xtask/src/main.rs",
