@@ -290,9 +290,11 @@ end
 ---Checks everything; changes nothing.
 local function read(cfg, before, listeners)
     local new = {}
-    if option(cfg, 'c_sites_func') ~= nil then
+    local c_sites = option(cfg, 'c_sites_func')
+    if c_sites ~= nil then
         if before then error("Reconfiguration can't be used with C handlers", 0) end
-        error('c_sites_func must be a function', 0)
+        if type(c_sites) ~= 'function' then error('c_sites_func must be a function', 0) end
+        error('c_sites_func: handlers in C are not served by this version', 0)
     end
     for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
     new.thread_termination_timeout = seconds(cfg, 'thread_termination_timeout', 60)

@@ -194,6 +194,10 @@ fn protocol_and_stage_that_are_refused() {
             "{handler = h, c_sites_func = 1}",
             "c_sites_func must be a function",
         ),
+        (
+            "{handler = h, c_sites_func = h}",
+            "c_sites_func: handlers in C are not served by this version",
+        ),
         ("{handler = h, stage = 4}", "stage is not 1, 2 or 3"),
     ];
     for (argument, message) in cases {
