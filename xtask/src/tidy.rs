@@ -11,6 +11,7 @@ mod limits_page;
 mod links;
 mod lua;
 mod manifests;
+mod races_page;
 mod safety;
 mod shape;
 mod source;
@@ -111,6 +112,8 @@ pub(crate) fn check() -> Result<Vec<Finding>, String> {
     }
     let page = read(limits_page::PAGE);
     findings.extend(limits_page::page_is_up_to_date(&sources, page.as_deref()));
+    let page = read(races_page::PAGE);
+    findings.extend(races_page::page_holds(&sources, &files, page.as_deref()));
     findings.sort();
     Ok(findings)
 }

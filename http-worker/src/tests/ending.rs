@@ -29,6 +29,25 @@ fn an_idle_worker_ends_at_once() {
     }
 }
 
+/// R25. The order to end is older than the worker's first turn, and than its first connection.
+#[test]
+fn r25_an_order_may_come_before_the_first_turn() {
+    for command in [DRAIN, Command::Stop] {
+        let mut world = World::new(Setup::default());
+        let client = world.connect();
+        world.say(client, GET);
+        world.command(command);
+        while !world.held.is_empty() {
+            respond(&mut world);
+        }
+        assert!(!world.text(client).ends_with("<open>"));
+        world.clients.clear();
+        world.settle();
+        assert!(world.core.is_finished());
+        world.check_balance();
+    }
+}
+
 #[test]
 fn a_drain_answers_what_is_in_progress_and_says_that_it_ends() {
     let mut world = World::new(Setup::default());

@@ -235,3 +235,28 @@ fn a_client_that_waits_for_a_berth_may_leave() {
     assert_eq!(world.stats().requests, 2);
     world.check_balance();
 }
+
+/// R42. Whatever of a body has come when the client leaves: nothing of it is held any more, and
+/// nothing of it reaches TX.
+#[test]
+fn r42_a_client_may_leave_at_every_byte_of_a_body() {
+    let by_length = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabcdef";
+    let by_chunks = "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+                     2\r\nab\r\n4\r\ncdef\r\n0\r\nA: b\r\n\r\n";
+    let mut world = World::new(Setup::default());
+    for request in [by_length, by_chunks] {
+        let head_len = request.find("\r\n\r\n").unwrap() + 4;
+        for cut in head_len..request.len() {
+            for leave in [World::reset as fn(&mut World, usize), World::finish] {
+                let client = world.connect();
+                world.ask(client, &request[..head_len]);
+                world.ask(client, &request[head_len..cut]);
+                leave(&mut world, client);
+                assert_eq!(world.at_tx(), "", "{:?}", &request[..cut]);
+                let stats = world.stats();
+                assert_eq!((stats.open, stats.travelling), (0, 0), "{:?}", &request[..cut]);
+                world.check_balance();
+            }
+        }
+    }
+}

@@ -50,12 +50,12 @@ impl Shop {
             .unwrap();
     }
 
+    fn tls(&self) -> Arc<TlsConfig> {
+        Arc::new(TlsConfig::load(&self.options).unwrap())
+    }
+
     fn world(&self) -> World {
-        let tls = Some(Arc::new(TlsConfig::load(&self.options).unwrap()));
-        World::new(Setup {
-            tls,
-            ..Setup::default()
-        })
+        world_with(&self.tls())
     }
 
     fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
@@ -68,6 +68,14 @@ impl Shop {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Arc::new(config)
     }
+}
+
+fn world_with(tls: &Arc<TlsConfig>) -> World {
+    let tls = Some(Arc::clone(tls));
+    World::new(Setup {
+        tls,
+        ..Setup::default()
+    })
 }
 
 /// A client's TLS over one of the world's plain clients.
@@ -294,4 +302,28 @@ fn a_handshake_has_so_much_time() {
     world.settle();
     world.pass(crate::Limits::default().header_timeout + std::time::Duration::from_millis(200));
     assert_eq!(world.clients[client].seen, Seen::End);
+}
+
+/// R24. Two workers serve by one configuration; who made it lets go of it, one worker ends, and the
+/// other one goes on with what was begun and with what is new.
+#[test]
+fn r24_a_configuration_lives_as_long_as_its_last_worker() {
+    let shop = Shop::new(true, &["h.test"]);
+    let tls = shop.tls();
+    let (mut first, mut second) = (world_with(&tls), world_with(&tls));
+    let watched = Arc::downgrade(&tls);
+    drop(tls);
+    let mut begun = Secure::new(&mut second, &shop.client(BOTH), "h.test");
+    begun.settle(&mut second);
+    first.command(crate::Command::Stop);
+    assert!(first.core.is_finished());
+    drop(first);
+    begun.ask(&mut second, GET);
+    respond(&mut second);
+    begun.settle(&mut second);
+    assert!(begun.text(&second).ends_with("/a<open>"));
+    assert_eq!(shake(&shop, &mut second, "h.test"), "");
+    second.check_balance();
+    drop(second);
+    assert_eq!(watched.strong_count(), 0, "and no longer");
 }

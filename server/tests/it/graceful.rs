@@ -187,7 +187,7 @@ fn r25_r28_r31_r37_shutdown_and_cfg_any_number_of_times() {
 }
 
 /// How many threads (`task`) or descriptors (`fd`) a process has, where /proc tells.
-fn entries(pid: u32, of: &str) -> Option<usize> {
+pub(crate) fn entries(pid: u32, of: &str) -> Option<usize> {
     Some(std::fs::read_dir(format!("/proc/{pid}/{of}")).ok()?.count())
 }
 

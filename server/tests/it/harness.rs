@@ -150,15 +150,33 @@ impl Server {
         Self::launch(httpng(), Some(path), setup, files)
     }
 
+    /// A program (Lua text) that says itself how many threads serve; plain HTTP.
+    pub(crate) fn start_own_threads(program: &str) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("app.lua");
+        std::fs::write(&path, program).unwrap();
+        let mut command = httpng();
+        command.args(["--listen", "127.0.0.1:0"]);
+        Self::launch_as_is(command, Some(&path), PLAIN[0], files)
+    }
+
     fn launch(
         mut command: Command,
         path: Option<&Path>,
         setup: Setup,
         files: tempfile::TempDir,
     ) -> Self {
+        command.arg("--threads").arg(setup.threads.to_string());
+        Self::launch_as_is(command, path, setup, files)
+    }
+
+    fn launch_as_is(
+        mut command: Command,
+        path: Option<&Path>,
+        setup: Setup,
+        files: tempfile::TempDir,
+    ) -> Self {
         let mut child = command
-            .arg("--threads")
-            .arg(setup.threads.to_string())
             .args(path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -278,8 +296,16 @@ pub(crate) fn wait_child(child: &mut Child) -> ExitStatus {
 
 /// Runs the binary to its end: exit code and standard error.
 pub(crate) fn run(options: &[&str], program: Option<&str>) -> (i32, String) {
+    run_as(httpng(), options, program)
+}
+
+/// The same, by a command that ends in the binary.
+pub(crate) fn run_as(
+    mut command: Command,
+    options: &[&str],
+    program: Option<&str>,
+) -> (i32, String) {
     let files = tempfile::tempdir().unwrap();
-    let mut command = httpng();
     command.args(options).current_dir(files.path());
     if let Some(program) = program {
         std::fs::write(files.path().join("app.lua"), program).unwrap();

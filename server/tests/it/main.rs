@@ -22,5 +22,6 @@ mod handlers;
 mod harness;
 mod leavers;
 mod program;
+mod restarts;
 mod streaming;
 mod wire;
