@@ -22,6 +22,9 @@ use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::sockets::{self, Sockets};
 
+/// Why nobody is started once the program ends.
+pub const ENDING: &str = "the program is ending: no server is started any more";
+
 /// What the command line decides, whatever `httpng.cfg` says.
 #[derive(Default)]
 pub struct Overrides {
@@ -52,6 +55,8 @@ struct Inner {
     refusal: Option<String>,
     was_checked: bool,
     draining: bool,
+    /// The program ends: a start would let in clients only to cut them.
+    is_ending: bool,
 }
 
 /// Who serves now.
@@ -107,6 +112,7 @@ impl Supervisor {
             refusal: None,
             was_checked: false,
             draining: false,
+            is_ending: false,
         })))
     }
 
@@ -150,8 +156,15 @@ impl Supervisor {
         tally
     }
 
-    /// Nobody new is served; what runs may go on, until a [`stop`](HttpControl::stop).
+    /// Nobody is started any more: what of the program still runs may ask for it, on its way out.
+    pub fn end(&self) {
+        self.0.borrow_mut().is_ending = true;
+    }
+
+    /// Nobody new is served, now or [later](Self::end); what runs may go on, until a
+    /// [`stop`](HttpControl::stop).
     pub fn drain(&self) {
+        self.end();
         let mut inner = self.0.borrow_mut();
         inner.draining = true;
         inner.command_all(|| Command::Drain { deadline_ms: None });
@@ -226,6 +239,9 @@ impl Inner {
     }
 
     fn start(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
+        if self.is_ending {
+            return Err(ENDING.to_owned());
+        }
         if !self.stopped() {
             return Err("the last server has not ended yet".to_owned());
         }

@@ -18,7 +18,7 @@ use crate::drawing::Shore;
 use crate::exit::Exit;
 use crate::limits;
 use crate::signals::{self, StopFlag};
-use crate::supervisor::{Overrides, Supervisor};
+use crate::supervisor::{self, Overrides, Supervisor};
 use crate::watchdog::{Busy, Watchdog};
 
 /// Which Lua program runs.
@@ -177,6 +177,7 @@ impl Tx {
         loop {
             let turn = self.env.turn(clock::now());
             if let Some(ending) = self.verdict(&turn) {
+                self.supervisor.end();
                 return ending;
             }
             if let Err(error) = self.sleep(&turn) {
@@ -221,8 +222,12 @@ impl Tx {
     /// Whether it is over, and how.
     fn verdict(&mut self, turn: &Turn) -> Option<Ending> {
         let main = self.env.main_status();
-        if let MainStatus::Failed(fault) = main {
-            return Some(self.on_fault(&fault));
+        if let MainStatus::Failed(fault) = &main {
+            // A program that was about to start again when the signal came has not failed.
+            let is_late = self.drain.is_some() && fault.line().contains(supervisor::ENDING);
+            if !is_late {
+                return Some(self.on_fault(fault));
+            }
         }
         let has_ended = main == MainStatus::Finished;
         if self.is_check && self.supervisor.was_checked() && (has_ended || !turn.is_busy) {

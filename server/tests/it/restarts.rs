@@ -86,7 +86,9 @@ fn r37_refused_starts_leak_nothing() {
         std::fs::write(&path, program).unwrap();
         let server = Server::start_own_listen(&path, setup, files);
         server.wait_line("ready now");
-        server.get("/");
+        let mut client = server.connect();
+        client.get("/");
+        client.response();
         held.push((entries(server.pid(), "task"), entries(server.pid(), "fd")));
         assert_eq!(server.stop(), 0);
     }
@@ -118,7 +120,10 @@ fn r37_descriptors_run_out_at_every_step_of_a_start() {
             assert!(!text.contains("panicked"), "{descriptors}: {text}");
             codes.push(code);
         }
-        assert!(codes.iter().all(|code| [0, 1, 3].contains(code)), "{codes:?}");
+        assert!(
+            codes.iter().all(|code| [0, 1, 3].contains(code)),
+            "{codes:?}"
+        );
         let refused = codes.iter().filter(|code| **code == 3).count();
         assert!(refused > 3, "the limit bites at several steps: {codes:?}");
         assert_eq!(codes.last(), Some(&0), "{codes:?}");
@@ -140,5 +145,43 @@ fn r26_r29_a_signal_ends_a_program_that_restarts_its_server() {
             let server = Server::start_with(program, setup, &options);
             assert_eq!(server.stop(), 0, "{setup:?}");
         }
+    }
+}
+
+/// R29. The program is about to start its server anew when the signal comes: it is not started
+/// again, and nobody is let in who would be cut later.
+#[test]
+fn r29_who_is_to_end_does_not_start_again() {
+    let files = tempfile::tempdir().unwrap();
+    let go = files.path().join("go");
+    let program = format!(
+        "local httpng, fiber, log = require('httpng'), require('fiber'), require('log')
+         local function serve() httpng.cfg({{ handler = handler }}) end
+         function handler(req, io)
+             io:write('begun')
+             while not io_open('{}') do fiber.sleep(0.001) end
+         end
+         io_open = io.open
+         serve()
+         while httpng.stats().requests == 0 do fiber.sleep(0.001) end
+         log.info('shutting down')
+         httpng.shutdown()
+         serve()
+         log.info('serving again')",
+        go.display()
+    );
+    for setup in PLAIN {
+        let options = ["--drain-timeout", "600"];
+        let mut server = Server::start_with(&program, setup, &options);
+        let mut client = server.connect();
+        client.get("/");
+        server.wait_line("shutting down");
+        server.signal("TERM");
+        server.wait_line("stopping");
+        std::fs::write(&go, "").unwrap();
+        let status = server.exit_status();
+        std::fs::remove_file(&go).unwrap();
+        assert_eq!(status.code(), Some(0), "{setup:?}: {}", server.log());
+        assert!(!server.log().contains("serving again"), "{setup:?}");
     }
 }
