@@ -96,6 +96,7 @@ proptest! {
         fuzzing::any_split(&input, &cuts);
     }
 
+    /// R39.
     #[test]
     fn what_is_taken_others_take_too(input in input()) {
         fuzzing::taken_by_others(&input);

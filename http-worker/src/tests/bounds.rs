@@ -43,6 +43,7 @@ fn the_pipeline_is_so_deep() {
     world.check_balance();
 }
 
+/// R42, L14.
 #[test]
 fn bodies_in_memory_are_bounded_over_all_connections() {
     let post = |len: usize| {

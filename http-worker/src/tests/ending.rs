@@ -48,6 +48,7 @@ fn r25_an_order_may_come_before_the_first_turn() {
     }
 }
 
+/// R30.
 #[test]
 fn a_drain_answers_what_is_in_progress_and_says_that_it_ends() {
     let mut world = World::new(Setup::default());
@@ -94,6 +95,7 @@ fn who_was_in_the_backlog_is_served() {
     assert!(world.text(second).starts_with("HTTP/1.1 200 "));
 }
 
+/// R22.
 #[test]
 fn nobody_is_let_in_any_more() {
     let mut world = World::new(Setup::default());
@@ -121,6 +123,7 @@ fn what_is_left_at_the_deadline_is_reset() {
     world.check_balance();
 }
 
+/// R26, R27.
 #[test]
 fn commands_may_be_repeated_in_any_order() {
     let commands: [fn() -> Command; 3] = [

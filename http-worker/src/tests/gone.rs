@@ -129,6 +129,7 @@ fn a_reset_is_hailed_at_once_at_every_leg() {
     });
 }
 
+/// R8, R42, L12.
 #[test]
 fn a_fin_is_hailed_at_once_at_every_leg() {
     at_every_leg(World::finish, |world, name, _, expected| {
@@ -254,7 +255,12 @@ fn r42_a_client_may_leave_at_every_byte_of_a_body() {
                 leave(&mut world, client);
                 assert_eq!(world.at_tx(), "", "{:?}", &request[..cut]);
                 let stats = world.stats();
-                assert_eq!((stats.open, stats.travelling), (0, 0), "{:?}", &request[..cut]);
+                assert_eq!(
+                    (stats.open, stats.travelling),
+                    (0, 0),
+                    "{:?}",
+                    &request[..cut]
+                );
                 world.check_balance();
             }
         }

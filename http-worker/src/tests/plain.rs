@@ -43,6 +43,7 @@ fn ask(stream: &mut TcpStream, path: &str) -> String {
     String::from_utf8(got).unwrap().trim_end().to_owned()
 }
 
+/// R23.
 #[test]
 fn a_worker_on_its_own_thread_serves_drains_and_ends() {
     let listener = Listener::plain("127.0.0.1:0".parse().unwrap(), true).unwrap();

@@ -29,6 +29,7 @@ fn a_complete_copied_answer_is_two_crossings() {
     world.check_balance();
 }
 
+/// R40.
 #[test]
 fn several_writes_then_close() {
     let (mut world, client) = asked();
@@ -199,6 +200,7 @@ fn requests_that_change_things_travel_alone() {
     world.check_balance();
 }
 
+/// R18.
 #[test]
 fn without_a_free_berth_connections_wait_in_their_order_and_unread() {
     let mut world = World::new(Setup {

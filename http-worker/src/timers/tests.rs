@@ -49,6 +49,7 @@ fn moving_earlier_moves_and_moving_later_stays() {
     check("arm 1 128\narm 1 1000\nat 128\nat 2000", "1|");
 }
 
+/// R33.
 #[test]
 fn a_removed_timer_is_not_reported_and_its_neighbours_are() {
     check(

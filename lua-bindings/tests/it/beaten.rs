@@ -13,6 +13,7 @@ fn auto(handler: &str) -> String {
 const ERROR_PAGE: &str = "1 Answer 500 [content-type: text/plain; charset=utf-8] (28) \
                           \"Path handler execution error\"\n";
 
+/// R39.
 #[test]
 fn l1_headers_and_bodies_arrive_as_they_were_sent() {
     let text = check(
@@ -313,6 +314,7 @@ fn l12_a_client_that_left_is_known_at_once() {
     assert_eq!(text, "INFO lua: true\nINFO lua: true true\n1 Release\n");
 }
 
+/// R4.
 #[test]
 fn l12_a_waiting_writer_is_woken_when_the_client_leaves() {
     let handler = "io:write(('x'):rep(3000)) log.info('%s', io:write('y')) log.info('awake')";

@@ -86,6 +86,9 @@ fn r12_headers_that_change_during_the_send_change_nothing() {
                    io:write(('z'):rep(2000)) io:write('end') io:close()";
     let mut play = Play::begin(World::new(Stage::Three), handler);
     play.run("GET /\nturn\nturn\nlook");
-    assert_eq!(play.text(), "1 Write 200 [a: firstfirst] \"\" lent \"z*2000\"\n");
+    assert_eq!(
+        play.text(),
+        "1 Write 200 [a: firstfirst] \"\" lent \"z*2000\"\n"
+    );
     play.end();
 }

@@ -316,6 +316,7 @@ fn stage_1_the_fiber_unpins() {
     play.end();
 }
 
+/// R2.
 #[test]
 fn a_panic_of_ours_costs_one_request() {
     use http_proto::Mark;

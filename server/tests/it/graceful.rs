@@ -70,6 +70,7 @@ fn idle_connections_and_background_fibers_do_not_hold_the_drain() {
     }
 }
 
+/// L13.
 #[test]
 fn the_drain_is_bounded() {
     for setup in PLAIN {
@@ -90,6 +91,7 @@ fn the_drain_is_bounded() {
     }
 }
 
+/// R26.
 #[test]
 fn a_second_signal_ends_at_once() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
@@ -191,6 +193,7 @@ pub(crate) fn entries(pid: u32, of: &str) -> Option<usize> {
     Some(std::fs::read_dir(format!("/proc/{pid}/{of}")).ok()?.count())
 }
 
+/// R22.
 #[test]
 fn sockets_are_closed_after_shutdown() {
     let program = "

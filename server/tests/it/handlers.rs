@@ -145,6 +145,7 @@ fn an_error_is_logged_with_site_and_traceback() {
     server.wait_line("stack traceback");
 }
 
+/// R39, L1.
 #[test]
 fn request_fields_are_what_was_sent() {
     let show = "

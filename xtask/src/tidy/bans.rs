@@ -201,6 +201,7 @@ mod tests {
         );
     }
 
+    /// R41.
     #[test]
     fn orderings_bite_however_they_are_named() {
         let bad = [

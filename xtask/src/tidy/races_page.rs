@@ -19,11 +19,7 @@ const ROWS: [(char, usize); 2] = [('R', 42), ('L', 14)];
 const NOT_YET: &str = "comes with";
 
 /// The page names nothing that is not there, and has all rows.
-pub(super) fn page_holds(
-    sources: &[Source],
-    files: &[String],
-    page: Option<&str>,
-) -> Vec<Finding> {
+pub(super) fn page_holds(sources: &[Source], files: &[String], page: Option<&str>) -> Vec<Finding> {
     let find = |line, message: String| Finding::new(PAGE, line, "races-page", message);
     let Some(page) = page else {
         return vec![find(1, "the page is missing".to_owned())];
@@ -208,7 +204,10 @@ mod tests {
         }
         let files = ["x/src/a.rs".to_owned()];
         let findings = page_holds(&sources, &files, Some(&page));
-        findings.into_iter().map(|finding| finding.message).collect()
+        findings
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
     }
 
     #[test]
@@ -227,8 +226,14 @@ mod tests {
     fn names_that_are_not_there_bite() {
         let cases = [
             ("| R1 | m | p | `gone` |", "there is no test `gone`"),
-            ("| R1 | m | p | `no_test_r1` |", "there is no test `no_test_r1`"),
-            ("| R2 | m | p | `a_ring_r1_l2` |", "`a_ring_r1_l2` does not carry R2"),
+            (
+                "| R1 | m | p | `no_test_r1` |",
+                "there is no test `no_test_r1`",
+            ),
+            (
+                "| R2 | m | p | `a_ring_r1_l2` |",
+                "`a_ring_r1_l2` does not carry R2",
+            ),
             ("| R1 | m | p | nothing |", "R1 has no test"),
             (
                 "| R1 | m | `Gone` | `a_ring_r1_l2` |",
@@ -256,6 +261,10 @@ mod tests {
         let twice = "| R1 | m | p | comes with a |\n".repeat(2);
         let findings = page_holds(&[], &[], Some(&twice));
         assert_eq!(findings.len(), all);
-        assert!(findings.iter().any(|finding| finding.message == "a second row for R1"));
+        assert!(
+            findings
+                .iter()
+                .any(|finding| finding.message == "a second row for R1")
+        );
     }
 }

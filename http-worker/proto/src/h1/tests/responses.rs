@@ -315,6 +315,7 @@ fn date_and_server_once_each() {
     );
 }
 
+/// L9.
 #[test]
 fn injected_lines_never_leave() {
     // L9: CR or LF in a value, or in a name.
