@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use tx_runtime::FiberRef;
 
+use crate::host::Ticket;
+
 /// What is kept of a fiber's name, in words of eight bytes.
 const NAME_WORDS: usize = 4;
 
@@ -14,23 +16,41 @@ const REQUEST_WORDS: usize = 8;
 /// Which request a fiber serves, as far as a report needs it: method and path, cut. All zeroes:
 /// none. A fiber that parks carries it over on its own stack.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Serving([u64; REQUEST_WORDS]);
+pub(crate) struct Serving {
+    /// The request's number; [`NO_TICKET`]: none.
+    ticket: u64,
+    text: [u64; REQUEST_WORDS],
+}
+
+/// Larger than what [`Ticket::to_u64`] gives.
+const NO_TICKET: u64 = u64::MAX;
 
 impl Serving {
-    pub(crate) const NOTHING: Self = Self([0; REQUEST_WORDS]);
+    pub(crate) const NOTHING: Self = Self {
+        ticket: NO_TICKET,
+        text: [0; REQUEST_WORDS],
+    };
 
-    pub(crate) fn new(method: &[u8], path: &[u8]) -> Self {
+    pub(crate) fn new(ticket: Ticket, method: &[u8], path: &[u8]) -> Self {
         let mut bytes = [0; REQUEST_WORDS * 8];
         let (first, rest) = bytes.split_at_mut(method.len().min(16));
         first.copy_from_slice(&method[..first.len()]);
         let len = path.len().min(rest.len() - 1);
         rest[0] = b' ';
         rest[1..=len].copy_from_slice(&path[..len]);
-        let mut words = [0; REQUEST_WORDS];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        let mut text = [0; REQUEST_WORDS];
+        for (word, bytes) in text.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight bytes"));
         }
-        Self(words)
+        Self {
+            ticket: ticket.to_u64(),
+            text,
+        }
+    }
+
+    /// The request, if there is one.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        (self.ticket != NO_TICKET).then(|| Ticket::from_u64(self.ticket))
     }
 }
 
@@ -43,6 +63,7 @@ pub struct EnvStats {
     running_since_us: AtomicU64,
     running_fiber: AtomicU64,
     running_name: [AtomicU64; NAME_WORDS],
+    serving_ticket: AtomicU64,
     serving: [AtomicU64; REQUEST_WORDS],
     requests_total: AtomicU64,
     requests_open: AtomicU64,
@@ -57,6 +78,7 @@ impl EnvStats {
             running_since_us: AtomicU64::new(0),
             running_fiber: AtomicU64::new(0),
             running_name: [const { AtomicU64::new(0) }; NAME_WORDS],
+            serving_ticket: AtomicU64::new(NO_TICKET),
             serving: [const { AtomicU64::new(0) }; REQUEST_WORDS],
             requests_total: AtomicU64::new(0),
             requests_open: AtomicU64::new(0),
@@ -138,16 +160,20 @@ impl EnvStats {
 
     /// What the running fiber serves, for it to keep while it parks.
     pub(crate) fn serving(&self) -> Serving {
-        let mut words = [0; REQUEST_WORDS];
-        for (word, shared) in words.iter_mut().zip(&self.serving) {
+        let mut text = [0; REQUEST_WORDS];
+        for (word, shared) in text.iter_mut().zip(&self.serving) {
             *word = shared.load(Ordering::Relaxed);
         }
-        Serving(words)
+        Serving {
+            ticket: self.serving_ticket.load(Ordering::Relaxed),
+            text,
+        }
     }
 
     /// The running fiber serves this from now on.
     pub(crate) fn serves(&self, serving: &Serving) {
-        for (word, shared) in serving.0.iter().zip(&self.serving) {
+        self.serving_ticket.store(serving.ticket, Ordering::Relaxed);
+        for (word, shared) in serving.text.iter().zip(&self.serving) {
             shared.store(*word, Ordering::Relaxed);
         }
     }

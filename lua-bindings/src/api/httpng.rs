@@ -145,18 +145,21 @@ fn release(stack: &mut Stack, sites: &Rc<Sites>) {
     }
 }
 
-/// `stop()`: resets all connections.
+/// `stop()`: resets all connections. A handler that asks gives up its own request: the worker
+/// could not end while it is with Lua, and the handler waits for the worker.
 fn stop(_: &mut Stack) -> Outcome {
-    realm().control.borrow_mut().stop(Some(tx_runtime::now()));
+    let realm = realm();
+    if let Some(ticket) = realm.stats.serving().ticket() {
+        realm.http.give_up(&realm, ticket);
+    }
+    realm.control.borrow_mut().stop(Some(tx_runtime::now()));
     Ok(0)
 }
 
-/// `stopped()`: whether workers and handlers have ended, but for the handler that asks.
+/// `stopped()`: whether workers and handlers have ended, but for one that has given its request up.
 fn stopped(stack: &mut Stack) -> Outcome {
     let realm = realm();
-    let is_handler = tx_runtime::current().is_some_and(|fiber| realm.http.serves(&fiber));
-    let open = realm.http.open_count() - usize::from(is_handler && realm.http.open_count() > 0);
-    let stopped = open == 0 && realm.control.borrow_mut().stopped();
+    let stopped = realm.http.open_count() == 0 && realm.control.borrow_mut().stopped();
     stack.push_bool(stopped);
     Ok(1)
 }

@@ -30,7 +30,8 @@ use crate::realm::Realm;
 
 pub(crate) use request::Metatables;
 use sites::Sites;
-use trips::{Ticket, Trip, Trips};
+pub(crate) use trips::Ticket;
+use trips::{Trip, Trips};
 
 /// The functions that handlers meet as methods of `req` and `io`, for the Lua half.
 pub(crate) const VERBS: &[(&str, Verb)] = &[
@@ -401,11 +402,6 @@ impl HttpHost {
         for fiber in self.idle.borrow_mut().drain(..) {
             fiber.wake();
         }
-    }
-
-    /// Whether this fiber runs handlers.
-    pub(crate) fn serves(&self, fiber: &FiberRef) -> bool {
-        self.servers.borrow().contains(&fiber.id())
     }
 
     /// How many fibers of the pool have no request.

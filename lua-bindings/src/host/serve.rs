@@ -168,7 +168,7 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Rc<str>
     let (head, ..) = trip.request()?;
     realm
         .stats
-        .serves(&Serving::new(head.method(), head.path()));
+        .serves(&Serving::new(ticket, head.method(), head.path()));
     let Some(site) = sites.find(head.path()) else {
         answer_plainly(http, trip, 404, b"not found");
         trips.end(ticket);
@@ -431,7 +431,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
 
 impl HttpHost {
     /// Nobody serves this request any more: its shuttle goes home as soon as it is here.
-    fn give_up(&self, realm: &Realm, ticket: Ticket) {
+    pub(crate) fn give_up(&self, realm: &Realm, ticket: Ticket) {
         let is_home = self.with_trip(ticket, |trip| {
             trip.ended = true;
             trip.is_orphan = true;

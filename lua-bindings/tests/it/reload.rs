@@ -178,7 +178,7 @@ fn a_handler_may_shut_the_server_down() {
     );
     play.world.asked.borrow_mut().stopped = true;
     play.run("GET /\nauto");
-    assert_eq!(play.end(), "1 Answer 200 (3) \"bye\"\n");
+    assert_eq!(play.end(), "1 Release\n");
 }
 
 #[test]

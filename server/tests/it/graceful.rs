@@ -195,6 +195,37 @@ pub(crate) fn entries(pid: u32, of: &str) -> Option<usize> {
 
 /// R22.
 #[test]
+fn a_handler_restarts_the_server() {
+    let program = "
+        local httpng, log = require('httpng'), require('log')
+        local function again(req, io)
+            if req.query == 'streaming' then io:write(('x'):rep(5000)) end
+            httpng.shutdown()
+            httpng.cfg({ handler = function() return { body = 'second' } end })
+            log.info('restarted now')
+            return { body = 'to nobody' }
+        end
+        httpng.cfg({ handler = again })";
+    for setup in PLAIN {
+        for query in ["", "?streaming"] {
+            let server = Server::start(program, setup);
+            let mut first = server.connect();
+            first.get(&format!("/{query}"));
+            server.wait_line("restarted now");
+            let log = server.log();
+            let line = log
+                .lines()
+                .rfind(|line| line.contains("listening on http"))
+                .unwrap();
+            let mut client = setup.connect(crate::harness::address_in(line));
+            client.get("/");
+            assert_eq!(client.response().text(), "second", "{setup:?}");
+            assert_eq!(server.stop(), 0, "{setup:?}");
+        }
+    }
+}
+
+#[test]
 fn sockets_are_closed_after_shutdown() {
     let program = "
         local httpng, fiber = require('httpng'), require('fiber')
