@@ -52,11 +52,13 @@ pub struct Args {
     pub threads: Option<u16>,
 
     /// How long running requests may go on after SIGINT or SIGTERM
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds,
+          allow_hyphen_values = true)]
     pub drain_timeout: Duration,
 
     /// Report a fiber that runs this long without yielding; 0: never
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds,
+          allow_hyphen_values = true)]
     pub stuck_after: Duration,
 
     /// Load the program and check its configuration, without listening or serving
@@ -67,7 +69,7 @@ pub struct Args {
     pub check: bool,
 
     /// Least important messages to log: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log_level: log::LevelFilter,
 
     /// Record every step of every request, drawn as in docs/stage2-unlucky.txt, into this file
@@ -184,6 +186,11 @@ fn unbracketed(host: &str) -> Result<String, &'static str> {
         return Err("expected PORT, HOST:PORT or [IPV6]:PORT, https:// may stand in front");
     }
     Ok(host.to_owned())
+}
+
+fn level(text: &str) -> Result<log::LevelFilter, &'static str> {
+    text.parse()
+        .map_err(|_| "expected off, error, warn, info, debug or trace")
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -101,6 +101,11 @@ fn times_and_levels() {
         "--drain-timeout 0.25 --stuck-after 0 --log-level off --check a.lua",
         r#"["a.lua"] 250ms 0ns OFF check"#,
     );
+    check(
+        "--log-level loud",
+        "2: error: invalid value 'loud' for '--log-level <LEVEL>': expected off, error, warn, \
+         info, debug or trace",
+    );
 }
 
 #[test]
@@ -114,6 +119,7 @@ fn times_have_bounds() {
     };
     check("--drain-timeout=31536001", &refused("31536001"));
     check("--drain-timeout=-1", &refused("-1"));
+    check("--drain-timeout -1", &refused("-1"));
     check("--drain-timeout=inf", &refused("inf"));
     check("--drain-timeout=NaN", &refused("NaN"));
 }
