@@ -193,7 +193,6 @@ pub(crate) fn entries(pid: u32, of: &str) -> Option<usize> {
     Some(std::fs::read_dir(format!("/proc/{pid}/{of}")).ok()?.count())
 }
 
-/// R22.
 #[test]
 fn a_handler_restarts_the_server() {
     let program = "
@@ -225,6 +224,7 @@ fn a_handler_restarts_the_server() {
     }
 }
 
+/// R22.
 #[test]
 fn sockets_are_closed_after_shutdown() {
     let program = "
