@@ -26,8 +26,12 @@ use self::outbox::Outbox;
 use self::trips::Trip;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
+use crate::limits::DRAIN_IDLE_MS;
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
+
+/// How long a connection rests before a worker that ends closes it.
+const PARTING: Duration = Duration::from_millis(DRAIN_IDLE_MS);
 
 /// Whether the connection is still there after it was served.
 #[must_use]
@@ -307,6 +311,7 @@ impl Conn {
     /// How long that may last.
     fn patience(&self, cx: &Cx) -> Option<Duration> {
         match self.wait {
+            _ if self.is_parting(cx) => Some(PARTING),
             Wait::Handshake | Wait::Head => Some(cx.limits.header_timeout),
             Wait::Body => Some(cx.limits.body_timeout),
             Wait::Reader => Some(cx.limits.write_timeout),
@@ -314,6 +319,13 @@ impl Conn {
             Wait::Linger => Some(cx.limits.linger_timeout),
             Wait::Trip => None,
         }
+    }
+
+    /// It stays only for a request that may be on its way while the worker ends.
+    fn is_parting(&self, cx: &Cx) -> bool {
+        cx.is_draining
+            && self.engine.phase() == Phase::Idle
+            && matches!(self.wait, Wait::Idle | Wait::Head)
     }
 
     /// Notes since when it waits for what it waits for, and sets the timer for that.
@@ -343,6 +355,9 @@ impl Conn {
         if cx.now < self.since + patience {
             cx.wheel.arm(self.token.timer(), self.since + patience);
             return Fate::Stays;
+        }
+        if self.is_parting(cx) {
+            return self.drive(cx);
         }
         self.on_timeout(cx)
     }

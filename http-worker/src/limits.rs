@@ -35,6 +35,10 @@ pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 /// before a reset destroys it.
 pub const LINGER_MS: u64 = 2_000;
 
+/// How long a connection has to be idle before a worker that ends may close it: a client that has
+/// just had an answer may have its next request on the way, which would be lost. A round trip.
+pub(crate) const DRAIN_IDLE_MS: u64 = 250;
+
 /// Bytes thrown away at most while lingering: what a client may have had in flight.
 pub const LINGER_BYTES: usize = 256 * 1024;
 

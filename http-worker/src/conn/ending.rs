@@ -6,7 +6,7 @@ use http_proto::PeerErrorKind;
 use http_proto::drawing::Mark;
 use http_proto::h1::Phase;
 
-use super::{Conn, Fate, Wait};
+use super::{Conn, Fate, PARTING, Wait};
 use crate::context::Cx;
 use crate::limits::LINGER_BYTES;
 use crate::transport::Broken;
@@ -62,7 +62,8 @@ impl Conn {
     fn end_of_idle(&self, cx: &Cx) -> Option<End> {
         let is_idle = self.incoming.is_none() && self.engine.phase() == Phase::Idle;
         let is_done = self.socket.is_over && self.input.is_empty() && self.incoming.is_none();
-        let is_drained = cx.is_draining && is_idle && !self.socket.has_input;
+        let has_rested = self.wait() == self.wait && cx.now >= self.since + PARTING;
+        let is_drained = cx.is_draining && is_idle && !self.socket.has_input && has_rested;
         let is_new = self.transport.is_handshaking();
         (is_done || (is_drained && !is_new)).then_some(End::Close)
     }

@@ -7,26 +7,61 @@ use shuttle_core::MustClose;
 
 use super::world::{Setup, World, respond};
 use crate::Command;
+use crate::limits::{DRAIN_IDLE_MS, TIMER_TICK_MS};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+const PARTING: Duration = Duration::from_millis(DRAIN_IDLE_MS);
 const DRAIN: Command = Command::Drain {
     deadline_ms: Some(1000),
 };
 
 #[test]
-fn an_idle_worker_ends_at_once() {
+fn a_worker_whose_clients_rest_ends_at_once() {
     for command in [DRAIN, Command::Stop] {
         let mut world = World::new(Setup::default());
         let client = world.connect();
         world.ask(client, GET);
         world.answer(200, "");
         let _ = world.text(client);
+        world.pass(PARTING);
         assert!(!world.core.is_finished());
         world.command(command);
         assert!(world.core.is_finished());
         assert_ne!(world.text(client), "<open>");
         world.check_balance();
     }
+}
+
+#[test]
+fn a_client_that_was_just_served_or_accepted_may_ask_once_more() {
+    let mut world = World::new(Setup::default());
+    let (served, new) = (world.connect(), world.connect());
+    world.ask(served, GET);
+    world.answer(200, "");
+    let _ = world.text(served);
+    world.command(Command::Drain { deadline_ms: None });
+    for client in [served, new] {
+        world.ask(client, GET);
+        world.answer(200, "");
+        let last = "HTTP/1.1 200 OK|Content-Length: 0|Connection: close||<end>";
+        assert_eq!(world.text(client), last);
+        world.finish(client);
+    }
+    assert!(world.core.is_finished());
+    world.check_balance();
+}
+
+#[test]
+fn who_stays_silent_while_the_worker_ends_is_closed_after_a_round_trip() {
+    let mut world = World::new(Setup::default());
+    let client = world.connect();
+    world.command(Command::Drain { deadline_ms: None });
+    world.pass(PARTING - Duration::from_millis(TIMER_TICK_MS));
+    assert_eq!(world.text(client), "<open>");
+    world.pass(Duration::from_millis(2 * TIMER_TICK_MS));
+    assert_eq!(world.text(client), "<end>");
+    assert!(world.core.is_finished());
+    world.check_balance();
 }
 
 /// R25. The order to end is older than the worker's first turn, and than its first connection.
@@ -73,6 +108,7 @@ fn a_drain_answers_what_is_in_progress_and_says_that_it_ends() {
     assert_eq!(world.text(half), last);
     world.held.push(stream);
     world.write("two", true);
+    world.pass(PARTING + Duration::from_millis(TIMER_TICK_MS));
     assert!(world.text(streaming).ends_with("3|two|0||<end>"));
     world.go(Leg::Release);
     for client in [asked, half] {
