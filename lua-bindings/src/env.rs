@@ -241,11 +241,12 @@ impl Env {
             },
         );
         realm.stats.turn_ends();
+        let has_waiting = !turn.runnable && realm.http.take_waiting();
         realm.http.flush();
         Turn {
             arrived,
             ran: turn.ran,
-            is_busy: arrived > 0 || turn.runnable,
+            is_busy: arrived > 0 || turn.runnable || has_waiting,
             next_deadline: turn.next_deadline,
         }
     }

@@ -380,6 +380,14 @@ impl HttpHost {
         }
     }
 
+    /// Requests that found no fiber are taken as soon as one can be had, and fibers that ended in
+    /// this turn left room for one. Whether a fiber is to run for them now.
+    pub(crate) fn take_waiting(&self) -> bool {
+        let before = self.runner.get();
+        self.pump();
+        before == 0 && self.runner.get() != 0
+    }
+
     /// No fiber can be had and none will come back: says so to the clients.
     fn refuse_all(&self, why: &str) {
         log::error!("requests are answered with 500: {why}");

@@ -187,11 +187,12 @@ impl World {
         }
     }
 
-    /// Lets time pass, and takes one turn: whoever is late is late together.
-    pub(crate) fn jump(&mut self, time: Duration) {
+    /// Lets time pass, and takes one turn: whoever is late is late together. Whether the next turn
+    /// is to follow at once.
+    pub(crate) fn jump(&mut self, time: Duration) -> bool {
         self.elapsed.set(self.elapsed.get() + time);
         let now = self.start + self.elapsed.get();
-        self.env.turn(now);
+        self.env.turn(now).is_busy
     }
 
     /// Lets time pass, deadline by deadline.
