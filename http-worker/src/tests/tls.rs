@@ -311,7 +311,7 @@ fn r24_a_configuration_lives_as_long_as_its_last_worker() {
     let shop = Shop::new(true, &["h.test"]);
     let tls = shop.tls();
     let (mut first, mut second) = (world_with(&tls), world_with(&tls));
-    let watched = Arc::downgrade(&tls);
+    let watched = Arc::downgrade(&tls.server);
     drop(tls);
     let mut begun = Secure::new(&mut second, &shop.client(BOTH), "h.test");
     begun.settle(&mut second);
