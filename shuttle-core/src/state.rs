@@ -208,18 +208,20 @@ impl State {
 
     /// Worker, whoever owns the shuttle: its client left, and TX shall be told by a hail.
     pub(crate) fn hail_client_gone(&self, generation: u32) -> ClientGone {
-        // Only the worker frees, so this cannot become stale before the next line.
-        if !self.look().is_of(generation) {
+        // Only the worker frees and only the worker says that a client left, so neither changes
+        // before the next step.
+        let seen = self.look();
+        if !seen.is_of(generation) {
             return ClientGone::Stale;
         }
-        let before = match cfg!(mutate = "gone_by_store") {
+        if seen.has(CLIENT_GONE) {
+            return ClientGone::Known;
+        }
+        let _ = match cfg!(mutate = "gone_by_store") {
             true => self.overwrite(|word| word | CLIENT_GONE | HAILED),
             false => Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed)),
         };
-        match before.has(CLIENT_GONE) {
-            true => ClientGone::Known,
-            false => ClientGone::News,
-        }
+        ClientGone::News
     }
 
     /// Worker, as owner: its client left. TX sees it when it receives the shuttle.

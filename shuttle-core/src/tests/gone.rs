@@ -33,6 +33,21 @@ fn a_hail_is_reported_once_whoever_owns_the_shuttle_r4() {
     assert!(tx.recv().unwrap().client_gone());
 }
 
+/// The bit of a berth may be raised still when its next trip has begun; what it finds there is not
+/// taken for a hail.
+#[test]
+fn what_was_marked_is_not_hailed_too_r11() {
+    let (mut worker, mut tx) = shores::<u8>(1);
+    let shuttle = worker.board().unwrap();
+    worker.hail_client_gone(shuttle.berth());
+    worker.release(shuttle);
+    let shuttle = worker.board().unwrap();
+    shuttle.mark_client_gone();
+    worker.hail_client_gone(shuttle.berth());
+    assert_eq!(tx.hailed(), None);
+    worker.release(shuttle);
+}
+
 #[test]
 fn stale_ids_are_ignored_r11() {
     let (mut worker, mut tx) = shores::<u8>(1);
