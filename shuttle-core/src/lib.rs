@@ -19,7 +19,8 @@
 //!                                                                    work, lend bytes
 //!   hail_client_gone ─ ─ ─ ─ ─ ─ bit of the berth ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─► hailed
 //!   recv ◄───────────────────── ring of berth numbers ◄───────────────────── send
-//!   read lent bytes in place
+//!   read lent bytes in place                  ◄─ ─ chunks of the berth ─ ─ ─ append
+//!   find_chunks, consumed ─ ─ ─ ─ how far it got ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─► progress
 //!   send_continue ────────────► ring, or not: ◄─ ─ flag of the berth ─ ─ ─ must_close
 //!   send ─────────────────────►                                              recv, unpin
 //!   recv ◄────────────────────                                               send
@@ -28,7 +29,29 @@
 //!
 //! Solid lines hand the shuttle over, and with it the right to its cargo. Dashed ones are the few
 //! things that either side may say about a shuttle it does not have; they are bits of one atomic
-//! word per berth, and nothing else is ever touched by both sides at once.
+//! word per berth. Beside it, both sides touch at once only the chunks, and of those each byte is
+//! written before the word says that it is there.
+//!
+//! # Writing to a shuttle that is away
+//!
+//! TX need not have the shuttle to write more of an answer: it [appends](TxShore::append) a chunk,
+//! copied or lent, without waiting, and is told in the same step what will become of it. The worker
+//! [finds](Shuttle::find_chunks) all that was appended, sends it in one go, says how much of it
+//! went out, and cannot [give the shuttle back](WorkerShore::send_continue) while there is more; so
+//! nobody has to be woken for a chunk, and a thousand small writes may be one write to a socket.
+//!
+//! - [`InTime`](Appended::InTime): the worker has the shuttle, and finds the chunk before it can
+//!   say "Continue".
+//! - [`TooLate`](Appended::TooLate): the shuttle is TX's, or on its way there, with the chunk in
+//!   it. Who receives it sends it again, if [`unsent_bytes`](Shuttle::unsent_bytes) is not zero.
+//! - [`Full`](Appended::Full): refused. Wait until the shuttle is home; a slow client costs no more
+//!   memory than [`limits`] says.
+//! - [`Stale`](Appended::Stale): refused, for that trip is over.
+//!
+//! Chunks and the request to close keep their order: the worker can
+//! [accept the close](Shuttle::accept_close) only when it has found all that stands before it. How
+//! far the worker got, and which lent chunks may go, TX [sees](TxShore::progress) at any time.
+//! Who appends nothing pays nothing: the room for chunks is made at the first append to a berth.
 //!
 //! # What holds
 //!
@@ -43,6 +66,8 @@
 //! - **Freed once**, by the worker, with nothing lent. A [`BerthId`] of a freed shuttle is known to
 //!   be stale, and whatever is said about it changes nothing.
 //! - **Lent bytes** ([`Shuttle::lend`]) are read in place by the worker and forgotten by TX alone.
+//! - **A chunk** that was accepted is sent once, in its place, or is found unsent when the shuttle
+//!   is home. None reaches the next trip.
 //!
 //! Each of these is asserted where it is cheap, tested, and, where threads can meet, modelled with
 //! loom. `mutations.txt` lists the mistakes that the models are known to catch.
@@ -106,7 +131,9 @@
 //!
 //! On one thread the same link works with [`NoBell`] on both sides.
 
+mod append;
 mod bell;
+mod chunk;
 mod hail;
 mod lent;
 pub mod limits;
@@ -122,10 +149,11 @@ mod sync;
 mod tests;
 
 pub use bell::{Doorbell, NoBell, Sleep, ThreadBell};
+pub use chunk::Progress;
 pub use link::{TxEnd, WorkerEnd, link};
 pub use shore::{TxShore, WorkerShore};
 pub use shuttle::{BerthId, Shuttle, Side, Tx, Worker};
-pub use state::MustClose;
+pub use state::{Appended, MustClose};
 
 /// The code in the README is compiled and run too.
 #[cfg(doctest)]

@@ -14,7 +14,8 @@ use crate::sync::CachePadded;
 
 /// Makes a link with so many berths. `to_tx` wakes the thread of the TX shore, `to_worker` that of
 /// the worker's. All memory is allocated here: later hops allocate nothing, except what the cargo
-/// does and the lists of lent bytes as they grow.
+/// does, the lists of lent bytes as they grow, and the room for chunks (18 KiB) when something is
+/// [appended](crate::TxShore::append) to a berth for the first time.
 ///
 /// # Panics
 /// If `berths` is 0.

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::bell::{Bell, Sleep};
+use crate::chunk::{Position, Reading};
 use crate::hail::{Hails, Taken};
-use crate::lent::LentList;
 use crate::ring::{Reader, Ring, Writer};
 use crate::shuttle::{Side, Tx, Worker};
 use crate::slot::{Berth, Slots};
@@ -140,15 +140,32 @@ impl<S: Side, T> Quay<S, T> {
         if S::IS_WORKER {
             let _ = state.hand_to_worker();
             // TX kept the bytes alive to its end and beyond, and nobody will read them any more.
-            self.lent_mut(&mut berth).forget();
+            self.forget_lent(&mut berth);
         } else {
             let _ = state.hand_to_tx();
         }
         Some(berth)
     }
 
-    fn lent_mut<'a>(&'a self, berth: &'a mut Berth) -> &'a mut LentList {
-        self.harbour.slots.lent_mut(berth)
+    /// Owner: nobody will read what is lent, in the list or in chunks.
+    fn forget_lent(&self, berth: &mut Berth) {
+        self.harbour.slots.lent_mut(berth).forget();
+        if let Some(chunks) = self.harbour.slots.chunks(berth) {
+            chunks.discard();
+        }
+    }
+
+    /// Owner: pieces that are lent, in the list and in chunks.
+    pub(crate) fn lent_count(&self, berth: &Berth) -> usize {
+        let slots = &self.harbour.slots;
+        let in_chunks = slots.chunks(berth).map_or(0, Reading::lent_count);
+        slots.lent(berth).count() + in_chunks
+    }
+
+    /// Owner: up to where it has found chunks.
+    pub(crate) fn found(&self, berth: &Berth) -> Position {
+        let chunks = self.harbour.slots.chunks(berth);
+        chunks.map_or_else(Position::default, Reading::found)
     }
 
     pub(crate) fn has_other_left(&self) -> bool {
@@ -191,7 +208,7 @@ impl<S: Side, T> Quay<S, T> {
             self.abandon_at_worker(berth, before);
         } else {
             if !cfg!(mutate = "dropped_stays_lent") {
-                self.lent_mut(&mut berth).forget();
+                self.forget_lent(&mut berth);
             }
             self.send_to_worker(berth);
         }
@@ -203,9 +220,9 @@ impl<S: Side, T> Quay<S, T> {
     fn abandon_at_worker(&self, mut berth: Berth, before: Seen) {
         let has_left = self.other_bell().has_left();
         if has_left {
-            self.lent_mut(&mut berth).forget();
+            self.forget_lent(&mut berth);
         }
-        let is_lent = self.harbour.slots.lent(&berth).count() != 0;
+        let is_lent = self.lent_count(&berth) != 0;
         let is_news = before.has_sailed() && !has_left && (is_lent || !before.is_abandoned());
         if is_news && !cfg!(mutate = "dropped_is_freed") {
             self.send_to_tx(berth);
@@ -221,15 +238,16 @@ impl<S: Side, T> Quay<S, T> {
         self.depart_to_tx(berth, before);
     }
 
-    /// Worker: gives the berth back if the close came first.
+    /// Worker: gives the berth back if the close or a chunk came first.
     pub(crate) fn continue_to_tx(&self, berth: Berth) -> Result<(), Berth> {
         debug_assert!(S::IS_WORKER);
-        match self.state(berth.index()).continue_to_tx() {
+        let found = || self.found(&berth);
+        match self.state(berth.index()).continue_to_tx(found) {
             Continued::HandedOver(before) => {
                 self.depart_to_tx(berth, before);
                 Ok(())
             }
-            Continued::MustClose => Err(berth),
+            Continued::Kept => Err(berth),
         }
     }
 
@@ -237,7 +255,7 @@ impl<S: Side, T> Quay<S, T> {
     fn depart_to_tx(&self, mut berth: Berth, before: Seen) {
         if before.is_abandoned() && self.other_bell().has_left() {
             let _ = self.state(berth.index()).hand_to_worker();
-            self.lent_mut(&mut berth).forget();
+            self.forget_lent(&mut berth);
             self.release(berth);
         } else {
             self.push(berth);
@@ -256,7 +274,7 @@ impl<S: Side, T> Quay<S, T> {
         let before = state.hand_to_worker();
         if before.is_abandoned() && self.other_bell().has_left() {
             // The worker that would have freed it is gone: it is laid to rest where it is.
-            self.lent_mut(&mut berth).forget();
+            self.forget_lent(&mut berth);
             state.free();
         } else {
             self.push(berth);
@@ -273,10 +291,10 @@ impl<S: Side, T> Quay<S, T> {
     /// Worker.
     pub(crate) fn release(&self, berth: Berth) {
         debug_assert!(S::IS_WORKER);
-        debug_assert!(
-            self.harbour.slots.lent(&berth).count() == 0,
-            "freed while it lends"
-        );
+        debug_assert!(self.lent_count(&berth) == 0, "freed while it lends");
+        if let Some(chunks) = self.harbour.slots.chunks(&berth) {
+            chunks.reset();
+        }
         self.state(berth.index()).free();
         self.free.borrow_mut().push(berth);
     }

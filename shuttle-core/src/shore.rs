@@ -46,11 +46,12 @@ impl<T> WorkerShore<T> {
         self.quay.send_to_tx(shuttle.into_berth(&self.quay));
     }
 
-    /// Sends a shuttle to TX for more of the response, unless TX has asked for its end meanwhile.
+    /// Sends a shuttle to TX for more of the response, unless TX has asked for its end meanwhile,
+    /// or appended more of it.
     ///
     /// # Errors
-    /// The shuttle, if MUST-CLOSE came in time: end the response and
-    /// [accept the close](Shuttle::accept_close).
+    /// The shuttle, if a chunk came in time: [find](Shuttle::find_chunks) it and send it; or if
+    /// MUST-CLOSE did: end the response and [accept the close](Shuttle::accept_close).
     ///
     /// # Panics
     /// If the shuttle belongs to another link.
@@ -74,7 +75,7 @@ impl<T> WorkerShore<T> {
     /// Frees a shuttle: its berth may be boarded again, and its [`BerthId`] is stale from here on.
     ///
     /// # Panics
-    /// If bytes are still lent by it, or it belongs to another link.
+    /// If bytes are still lent by it, in its list or in chunks, or it belongs to another link.
     pub fn release(&mut self, shuttle: Shuttle<Worker, T>) {
         assert!(
             shuttle.lent_count() == 0,
@@ -156,7 +157,7 @@ impl<T> Drop for WorkerShore<T> {
 /// Nothing on it blocks. Dropping it tells the worker that nobody receives here any more
 /// ([`WorkerShore::tx_has_left`]); handles that are still out stay valid.
 pub struct TxShore<T> {
-    quay: Rc<TxQuay<T>>,
+    pub(crate) quay: Rc<TxQuay<T>>,
     /// After the quay's last flush: as it drops, the worker is told that this side has left.
     _presence: Presence<Tx, T>,
 }

@@ -5,6 +5,7 @@ use std::mem::replace;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use crate::chunk::Reading;
 use crate::lent::LentList;
 use crate::quay::Quay;
 use crate::slot::Berth;
@@ -162,9 +163,15 @@ impl<S: Side, T> Shuttle<S, T> {
         self.seen().is_abandoned()
     }
 
-    /// How many pieces are lent by this shuttle, empty ones included.
+    /// How many pieces are lent by this shuttle: those of the list, empty ones included, and the
+    /// lent chunks that are not [settled](crate::Progress::settled_count).
     pub fn lent_count(&self) -> usize {
-        self.lent_list().count()
+        self.quay.lent_count(&self.berth)
+    }
+
+    /// Chunks of this trip, if anything was ever appended in it.
+    pub(crate) fn reading(&self) -> Option<Reading<'_>> {
+        self.quay.harbour().slots.chunks(&self.berth)
     }
 
     pub(crate) fn lent_list(&self) -> &LentList {
@@ -185,16 +192,20 @@ impl<T> Shuttle<Worker, T> {
     }
 
     /// Whether TX asked for the end of the response while the shuttle was here. May become true at
-    /// any moment; [`send_continue`](crate::WorkerShore::send_continue) has the last look.
+    /// any moment; [`send_continue`](crate::WorkerShore::send_continue) has the last look. Chunks
+    /// that were appended before are to be sent before: [`accept_close`](Self::accept_close) sees
+    /// to it.
     pub fn must_close(&self) -> bool {
         self.seen().is_must_close()
     }
 
     /// Takes the request to close upon the worker: it will end the response and say so. True if
-    /// there was a request.
+    /// there was a request and every chunk was [found](Self::find_chunks): nothing will follow
+    /// these. While there is one that was not found, the answer is false and the request stands.
     #[must_use]
     pub fn accept_close(&mut self) -> bool {
-        self.quay.state(self.berth.index()).accept_close()
+        let found = || self.quay.found(&self.berth);
+        self.quay.state(self.berth.index()).accept_close(found)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Where shuttles lie: one slot per berth, with the word, the cargo and the list of lent bytes.
+//! Where shuttles lie: one slot per berth, with the word, the cargo, the list of lent bytes and,
+//! once something was appended there, the chunks.
 //!
 //! The right to touch a slot is a value: [`Berth`]. Each is made once, when the link is made, and
 //! from then on only moved: free list → handle → ring → handle → … → free list. So there is one
 //! handle of one side at any time, which is what makes the references below sound.
 
+use crate::chunk::Chunks;
 use crate::lent::LentList;
 use crate::limits::BERTHS_MAX_COUNT;
 use crate::state::State;
@@ -44,12 +46,14 @@ struct Slot<T> {
     state: State,
     cargo: UnsafeCell<T>,
     lent: UnsafeCell<LentList>,
-    // The chunk ring of a shuttle that is written to while it is away gets its room here.
+    /// Made by TX before it first appends to this berth, then never changed. See `chunk.rs`.
+    chunks: UnsafeCell<Option<Box<Chunks>>>,
 }
 
 // SAFETY: `state` is atomic. `cargo` and `lent` are reached only with the slot's one `Berth`, which
 // goes from thread to thread through a ring that orders memory, so this is a transfer of `T`, not
-// sharing.
+// sharing. `chunks` is written once, before the word says that it is there, and what is in it has
+// one writer and one reader at a time, by the rules of `chunk.rs`.
 unsafe impl<T: Send> Sync for Slot<T> {}
 
 /// All berths of a link.
@@ -66,6 +70,7 @@ impl<T> Slots<T> {
                 state: State::new(),
                 cargo: UnsafeCell::new(T::default()),
                 lent: UnsafeCell::new(LentList::default()),
+                chunks: UnsafeCell::new(None),
             })
         };
         (
@@ -117,6 +122,12 @@ impl<T> Slots<T> {
     pub(crate) fn lent_mut<'a>(&'a self, berth: &'a mut Berth) -> &'a mut LentList {
         // SAFETY: as above, and the berth is borrowed mutably.
         self.slot(berth).lent.with_mut(|lent| unsafe { &mut *lent })
+    }
+
+    /// Not a right to look into it: who has that is said in `chunk.rs`.
+    #[inline]
+    pub(crate) fn chunk_cell(&self, index: u16) -> &UnsafeCell<Option<Box<Chunks>>> {
+        &self.0[usize::from(index)].chunks
     }
 
     fn slot(&self, berth: &Berth) -> &Slot<T> {

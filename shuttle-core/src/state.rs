@@ -16,13 +16,22 @@
 //! stays; after `BOARDED` was cleared nothing about this generation is true any more, and whoever
 //! holds its id is told that it is stale.
 //!
-//! **The word orders no memory.** Everything here is relaxed: a flag says nothing but itself, and
-//! the cargo is handed over by the ring, whose release and acquire come after and before each
-//! change of owner. What the word must give is one order of all changes *of itself*, and that it
-//! has because each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never
-//! miss each other.
+//! **The flags order no memory.** They are relaxed: a flag says nothing but itself, and the cargo
+//! is handed over by the ring, whose release and acquire come after and before each change of
+//! owner. What the word must give is one order of all changes *of itself*, and that it has because
+//! each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never miss each
+//! other.
+//!
+//! **Chunks are published here**, and only they are: how far TX has appended stands in the word
+//! itself, so that one step both says "there is more" and learns who will send it. `append`
+//! releases the bytes, `look_for_chunks` acquires them. The worker cannot say "Continue", nor take
+//! the close upon itself, by a step from a word that names more than it has found.
 
-use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::chunk::Position;
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{self, Acquire, Relaxed, Release},
+};
 
 /// A shuttle exists. Set by the worker at board, cleared at release, once per generation.
 const BOARDED: u64 = 1 << 0;
@@ -43,6 +52,14 @@ const MUST_CLOSE: u64 = 1 << 5;
 /// A handle was dropped, or nobody was there to receive it. Set by either side as owner, never
 /// cleared before release.
 const ABANDONED: u64 = 1 << 6;
+/// Something was appended in this generation: the berth has room for chunks, and the worker has to
+/// look there. Set by TX with the first of them, never cleared before release.
+const CHUNKS: u64 = 1 << 7;
+/// How many lent chunks were appended, and how many bytes copied: the position after the last,
+/// counted from 0 in each generation and wrapping. Moved by TX alone, at any time.
+const TAIL_LENT_SHIFT: u32 = 8;
+const TAIL_COPIED_SHIFT: u32 = 16;
+const TAIL: u64 = (u8::MAX as u64) << TAIL_LENT_SHIFT | (u16::MAX as u64) << TAIL_COPIED_SHIFT;
 /// The upper half is the generation: how often the berth was freed. Counted up by release alone.
 const GENERATION_SHIFT: u32 = 32;
 
@@ -83,7 +100,41 @@ impl Seen {
         self.has(ABANDONED)
     }
 
-    fn is_of(self, generation: u32) -> bool {
+    pub(crate) fn has_chunks(self) -> bool {
+        self.has(CHUNKS)
+    }
+
+    /// The position after the last chunk.
+    #[inline]
+    pub(crate) fn tail(self) -> Position {
+        Position {
+            lent: (self.0 >> TAIL_LENT_SHIFT) as u8,
+            copied: (self.0 >> TAIL_COPIED_SHIFT) as u16,
+        }
+    }
+
+    fn with_tail(self, tail: Position) -> u64 {
+        let bits =
+            u64::from(tail.lent) << TAIL_LENT_SHIFT | u64::from(tail.copied) << TAIL_COPIED_SHIFT;
+        self.0 & !TAIL | bits | CHUNKS
+    }
+
+    /// Whether something was appended that the worker has not found.
+    #[inline]
+    fn has_more_than(self, found: impl Fn() -> Position) -> bool {
+        self.has_chunks() && self.tail() != found()
+    }
+
+    /// Whether chunks may be appended: it is that trip, TX was told of it, and it goes on.
+    #[inline]
+    pub(crate) fn is_open(self, generation: u32) -> bool {
+        let is_of = cfg!(mutate = "append_any_trip") || self.is_of(generation);
+        let goes_on = cfg!(mutate = "abandoned_open") || !self.is_abandoned();
+        is_of && self.has_sailed() && goes_on
+    }
+
+    #[inline]
+    pub(crate) fn is_of(self, generation: u32) -> bool {
         self.has(BOARDED) && self.generation() == generation
     }
 }
@@ -93,8 +144,24 @@ impl Seen {
 pub(crate) enum Continued {
     /// TX owns the shuttle now. What the word was before.
     HandedOver(Seen),
-    /// MUST-CLOSE came first: the worker keeps the shuttle and ends the response.
-    MustClose,
+    /// MUST-CLOSE came first, or a chunk: the worker keeps the shuttle and looks what it was.
+    Kept,
+}
+
+/// What became of an appended chunk.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// The worker owns the shuttle and cannot give it back by "Continue" before it has found this
+    /// chunk.
+    InTime,
+    /// The chunk is in the shuttle, and the shuttle is TX's: here, or on its way home. Who holds or
+    /// receives it finds [`unsent_bytes`](crate::Shuttle::unsent_bytes) and sends it again.
+    TooLate,
+    /// There is no room. Nothing was changed; some worker has to send something first.
+    Full,
+    /// That shuttle was freed or abandoned, or was never sent to TX. Nothing was changed.
+    Stale,
 }
 
 /// What became of the request to close a shuttle that is away.
@@ -154,21 +221,25 @@ impl State {
         before
     }
 
-    /// Worker: at the worker → at TX, unless TX asked for the close meanwhile.
-    pub(crate) fn continue_to_tx(&self) -> Continued {
-        let mut seen = self.look();
+    /// Worker: at the worker → at TX, unless TX asked for the close meanwhile, or appended more
+    /// than up to `found`, which is asked for only if chunks were appended at all.
+    pub(crate) fn continue_to_tx(&self, found: impl Fn() -> Position) -> Continued {
+        let mut seen = self.look_for_chunks();
         loop {
             assert!(
                 seen.is_at_worker(),
                 "the worker continued what it does not own"
             );
             if seen.has(MUST_CLOSE) {
-                return Continued::MustClose;
+                return Continued::Kept;
+            }
+            if !cfg!(mutate = "continue_past_chunks") && seen.has_more_than(&found) {
+                return Continued::Kept;
             }
             let next = seen.0 | TX_OWNS | SAILED;
-            match self.exchange(seen, next, cfg!(mutate = "continue_by_store")) {
+            match self.exchange(seen, next, Relaxed, cfg!(mutate = "continue_by_store")) {
                 Ok(_) => return Continued::HandedOver(seen),
-                Err(now) => seen = now,
+                Err(_) => seen = self.look_for_chunks(),
             }
         }
     }
@@ -182,7 +253,7 @@ impl State {
             false => TX_OWNS | MUST_CLOSE,
         };
         let before = match cfg!(mutate = "send_by_store") {
-            true => self.overwrite(|word| word & !cleared),
+            true => self.overwrite(Relaxed, |word| word & !cleared),
             false => Seen(self.0.fetch_and(!cleared, Relaxed)),
         };
         assert!(before.is_at_tx(), "TX sent what it does not own");
@@ -218,7 +289,7 @@ impl State {
             return ClientGone::Known;
         }
         let _ = match cfg!(mutate = "gone_by_store") {
-            true => self.overwrite(|word| word | CLIENT_GONE | HAILED),
+            true => self.overwrite(Relaxed, |word| word | CLIENT_GONE | HAILED),
             false => Seen(self.0.fetch_or(CLIENT_GONE | HAILED, Relaxed)),
         };
         ClientGone::News
@@ -252,7 +323,7 @@ impl State {
                 return MustClose::Stale;
             }
             let next = seen.0 | MUST_CLOSE;
-            match self.exchange(seen, next, cfg!(mutate = "must_close_by_store")) {
+            match self.exchange(seen, next, Relaxed, cfg!(mutate = "must_close_by_store")) {
                 Ok(_) if seen.has(TX_OWNS) => return MustClose::TooLate,
                 Ok(_) => return MustClose::InTime,
                 Err(now) => seen = now,
@@ -260,28 +331,77 @@ impl State {
         }
     }
 
-    /// Worker, as owner: takes the request to close upon itself. The answer is whether there was
-    /// one.
+    /// Worker, as owner: takes the request to close upon itself, if there is one and nothing was
+    /// appended beyond `found`. The answer is whether it did.
     #[must_use]
-    pub(crate) fn accept_close(&self) -> bool {
-        Seen(self.0.fetch_and(!MUST_CLOSE, Relaxed)).has(MUST_CLOSE)
+    pub(crate) fn accept_close(&self, found: impl Fn() -> Position) -> bool {
+        let mut seen = self.look_for_chunks();
+        loop {
+            if !seen.has(MUST_CLOSE) {
+                return false;
+            }
+            if !cfg!(mutate = "close_before_chunks") && seen.has_more_than(&found) {
+                return false;
+            }
+            match self.exchange(seen, seen.0 & !MUST_CLOSE, Relaxed, false) {
+                Ok(_) => return true,
+                Err(_) => seen = self.look_for_chunks(),
+            }
+        }
+    }
+
+    /// TX, whoever owns the shuttle: publishes what was written up to `tail`. TX alone moves the
+    /// tail, so the one it moves is the one it has seen.
+    #[inline]
+    pub(crate) fn append(&self, mut seen: Seen, generation: u32, tail: Position) -> Appended {
+        let order = match cfg!(mutate = "append_relaxed") {
+            true => Relaxed,
+            false => Release,
+        };
+        loop {
+            if !seen.is_open(generation) {
+                return Appended::Stale;
+            }
+            let next = seen.with_tail(tail);
+            match self.exchange(seen, next, order, cfg!(mutate = "append_by_store")) {
+                Ok(_) if seen.has(TX_OWNS) => return Appended::TooLate,
+                Ok(_) => return Appended::InTime,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Owner: the word, and the right to all chunks up to the tail it names.
+    #[inline]
+    pub(crate) fn look_for_chunks(&self) -> Seen {
+        let order = match cfg!(mutate = "find_relaxed") {
+            true => Relaxed,
+            false => Acquire,
+        };
+        Seen(self.0.load(order))
     }
 
     /// One step from what was seen to what shall be, or what is there now. `is_broken` is a
     /// mutation.
     #[inline]
-    fn exchange(&self, seen: Seen, next: u64, is_broken: bool) -> Result<Seen, Seen> {
+    fn exchange(
+        &self,
+        seen: Seen,
+        next: u64,
+        order: Ordering,
+        is_broken: bool,
+    ) -> Result<Seen, Seen> {
         if is_broken {
-            return Ok(self.overwrite(|_| next));
+            return Ok(self.overwrite(order, |_| next));
         }
-        let exchanged = self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed);
+        let exchanged = self.0.compare_exchange_weak(seen.0, next, order, Relaxed);
         exchanged.map(Seen).map_err(Seen)
     }
 
     /// What a change would be if it were not one step. Mutations alone use it.
-    fn overwrite(&self, change: impl FnOnce(u64) -> u64) -> Seen {
+    fn overwrite(&self, order: Ordering, change: impl FnOnce(u64) -> u64) -> Seen {
         let before = self.look();
-        self.0.store(change(before.0), Relaxed);
+        self.0.store(change(before.0), order);
         before
     }
 }

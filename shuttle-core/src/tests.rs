@@ -3,11 +3,15 @@
 #[cfg(not(loom))]
 mod bells;
 #[cfg(not(loom))]
+mod chunks;
+#[cfg(not(loom))]
 mod gone;
 #[cfg(not(loom))]
 mod invariants;
 #[cfg(not(loom))]
 mod leaving;
+#[cfg(loom)]
+mod loom_chunks;
 #[cfg(loom)]
 mod loom_close;
 #[cfg(loom)]
@@ -30,6 +34,8 @@ mod pair;
 mod prop_model;
 #[cfg(not(loom))]
 mod stress;
+#[cfg(not(loom))]
+mod stress_chunks;
 #[cfg(not(loom))]
 mod trip;
 

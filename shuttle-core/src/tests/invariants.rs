@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::shores;
 use crate::NoBell;
+use crate::chunk::Position;
 use crate::link::harbour;
 use crate::quay::Quay;
 use crate::ring::{Ring, Writer};
@@ -35,7 +36,7 @@ fn invariant_1_one_owner_seen_at_the_workers_send() {
 #[test]
 #[should_panic(expected = "the worker continued what it does not own")]
 fn invariant_1_one_owner_seen_at_continue() {
-    let _ = State::new().continue_to_tx();
+    let _ = State::new().continue_to_tx(Position::default);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use loom::cell::Cell;
 use loom::sync::Arc;
 
 use super::pair::{Leg, at_tx, at_worker, pair};
-use crate::{Shuttle, Tx, TxShore, Worker, WorkerShore};
+use crate::{Appended, Shuttle, Tx, TxShore, Worker, WorkerShore};
 
 /// The memory of two strings. Nothing but the protocol keeps the two threads from meeting in it.
 struct Strings([Cell<u8>; 2]);
@@ -17,8 +17,18 @@ impl Strings {
     }
 
     fn read(&self, shuttle: &Shuttle<Worker, Leg>) -> usize {
-        let is_alive = |&&nth: &&u8| self.0[usize::from(nth)].get() != 0;
-        shuttle.lent().flatten().filter(is_alive).count()
+        shuttle.lent().flatten().filter(self.is_alive()).count()
+    }
+
+    /// Reads one byte of what was appended and leaves the rest.
+    fn read_chunk(&self, shuttle: &mut Shuttle<Worker, Leg>) {
+        let next = shuttle.chunks().flatten().take(1);
+        assert_eq!(next.filter(self.is_alive()).count(), 1);
+        shuttle.consumed(1);
+    }
+
+    fn is_alive(&self) -> impl FnMut(&&u8) -> bool {
+        |&&nth| self.0[usize::from(nth)].get() != 0
     }
 
     fn let_go(&self, nth: u8) {
@@ -109,5 +119,86 @@ fn loom_pins_end_with_a_dropped_handle_r2_r12() {
         write(&mut shore, shuttle, 0);
         drop(at_tx(&mut shore));
         strings.let_go(0);
+    });
+}
+
+static TWICE: [[u8; 2]; 2] = [[0, 0], [1, 1]];
+
+/// The worker takes what was appended byte by byte, so that a piece is left in its middle; after
+/// `until` bytes it takes no more, and the shuttle goes home with the rest.
+fn serve_chunks(shore: &mut WorkerShore<Leg>, strings: &Strings, until: usize) {
+    let shuttle = shore.board().unwrap();
+    shore.send(shuttle);
+    let mut shuttle = at_worker(shore);
+    let mut taken = 0;
+    loop {
+        while shuttle.find_chunks() != 0 && taken < until {
+            strings.read_chunk(&mut shuttle);
+            taken += 1;
+        }
+        match shore.send_continue(shuttle) {
+            Ok(()) => break,
+            Err(kept) => shuttle = kept,
+        }
+    }
+    let shuttle = at_worker(shore);
+    assert_eq!(shuttle.lent_count(), 0);
+    shore.release(shuttle);
+}
+
+fn check_chunks(until: usize, tx_side: fn(TxShore<Leg>, &Strings)) {
+    loom::model(move || {
+        let strings = Strings::new();
+        let tx_strings = Arc::clone(&strings);
+        let (mut shore, tx) = pair(1, move |shore| tx_side(shore, &tx_strings));
+        serve_chunks(&mut shore, &strings, until);
+        assert_eq!(shore.travelling(), 0);
+        tx.join().unwrap();
+    });
+}
+
+/// Stage 4: TX lets go of what is settled, at once, and at home of the rest. In between stands a
+/// piece of which half was sent.
+fn appends_two_and_lets_go(mut shore: TxShore<Leg>, strings: &Strings) {
+    let shuttle = at_tx(&mut shore);
+    let id = shuttle.berth();
+    shore.send(shuttle);
+    for nth in &TWICE {
+        assert_ne!(shore.append_static(id, nth), Appended::Full);
+    }
+    let settled = shore.progress(id).unwrap().settled_count as u8;
+    (0..settled).for_each(|nth| strings.let_go(nth));
+    let mut shuttle = at_tx(&mut shore);
+    shuttle.discard_chunks();
+    assert_eq!(
+        (shuttle.progress().settled_count, shuttle.lent_count()),
+        (2, 0)
+    );
+    (settled..2).for_each(|nth| strings.let_go(nth));
+    *shuttle = Leg::Release;
+    shore.send(shuttle);
+}
+
+#[test]
+fn loom_pins_of_chunks_end_when_all_was_sent_r12() {
+    check_chunks(4, appends_two_and_lets_go);
+}
+
+#[test]
+fn loom_pins_of_chunks_end_with_one_and_a_half_sent_r12() {
+    check_chunks(3, appends_two_and_lets_go);
+}
+
+/// The handle is dropped while chunks are lent: they are forgotten before the worker can look.
+#[test]
+fn loom_pins_of_chunks_end_with_a_dropped_handle_r2_r12() {
+    check_chunks(1, |mut shore, strings| {
+        let shuttle = at_tx(&mut shore);
+        let id = shuttle.berth();
+        shore.send(shuttle);
+        assert_ne!(shore.append_static(id, &TWICE[0]), Appended::Full);
+        drop(at_tx(&mut shore));
+        strings.let_go(0);
+        assert_eq!(shore.append_static(id, &TWICE[1]), Appended::Stale);
     });
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
+use self::plain_chunks::PlainChunks;
 use super::shores;
-use crate::{BerthId, MustClose, Shuttle, Tx, TxShore, Worker, WorkerShore};
+use crate::{Appended, BerthId, MustClose, Progress, Shuttle, Tx, TxShore, Worker, WorkerShore};
+
+mod plain_chunks;
 
 const BERTHS: u16 = 3;
 
@@ -27,6 +30,11 @@ enum Op {
     Lend(usize),
     Unpin(usize),
     MustClose(usize),
+    Append(usize),
+    AppendLent(usize),
+    FindChunks(usize),
+    Consume(usize, usize),
+    DiscardChunks(usize),
     Hailed,
     WorkerLeaves,
     TxLeaves,
@@ -49,7 +57,12 @@ fn op() -> impl Strategy<Value = Op> {
         1 => pick.clone().prop_map(Op::TxDrop),
         3 => pick.clone().prop_map(Op::Lend),
         3 => pick.clone().prop_map(Op::Unpin),
-        3 => pick.prop_map(Op::MustClose),
+        3 => pick.clone().prop_map(Op::MustClose),
+        12 => pick.clone().prop_map(Op::Append),
+        6 => pick.clone().prop_map(Op::AppendLent),
+        6 => pick.clone().prop_map(Op::FindChunks),
+        8 => (pick.clone(), 0..40_000usize).prop_map(|(nth, bytes)| Op::Consume(nth, bytes)),
+        1 => pick.prop_map(Op::DiscardChunks),
         3 => Just(Op::Hailed),
         1 => Just(Op::WorkerLeaves),
         1 => Just(Op::TxLeaves),
@@ -67,6 +80,7 @@ struct Trip {
     abandoned: bool,
     freed: bool,
     lent: usize,
+    chunks: PlainChunks,
 }
 
 /// The model: a trip is named by its number, from 0 on.
@@ -102,8 +116,10 @@ impl Model {
         let it = &mut self.trips[trip];
         if self.tx_left {
             it.lent = 0;
+            it.chunks.discard();
         }
-        let is_news = it.sailed && (it.lent != 0 || !it.abandoned);
+        let is_lent = it.lent + it.chunks.lent() != 0;
+        let is_news = it.sailed && (is_lent || !it.abandoned);
         it.abandoned = true;
         if is_news && !self.tx_left {
             self.worker_sends(trip)
@@ -123,6 +139,7 @@ impl Model {
 
     fn tx_drops(&mut self, trip: usize) {
         (self.trips[trip].abandoned, self.trips[trip].lent) = (true, 0);
+        self.trips[trip].chunks.discard();
         self.tx_sends(trip);
     }
 
@@ -134,6 +151,7 @@ impl Model {
         let trip = self.to_tx.pop_front()?;
         let it = &mut self.trips[trip];
         (it.at_tx, it.abandoned, it.must_close, it.lent) = (false, true, false, 0);
+        it.chunks.discard();
         Some(trip)
     }
 
@@ -170,6 +188,17 @@ fn pick<H>(handles: &mut Vec<H>, nth: usize) -> Option<H> {
 }
 
 static BYTES: &[u8] = b"bytes";
+
+/// What is appended: a part of this, so that a byte in a wrong place is noticed.
+static TEXT: [u8; 40_000] = {
+    let mut text = [0; 40_000];
+    let mut at = 0;
+    while at < text.len() {
+        text[at] = (at % 251) as u8;
+        at += 1;
+    }
+    text
+};
 
 impl World {
     fn new() -> Self {
@@ -213,11 +242,59 @@ impl World {
             }
             Op::AcceptClose(nth) => {
                 let (trip, mut shuttle) = pick(&mut self.at_worker, nth)?;
-                let was = std::mem::take(&mut self.model.trips[trip].must_close);
-                assert_eq!(shuttle.accept_close(), was);
+                let it = &mut self.model.trips[trip];
+                let can = it.must_close && it.chunks.found == it.chunks.waiting.len();
+                assert_eq!(shuttle.accept_close(), can);
+                it.must_close &= !can;
+                self.at_worker.push((trip, shuttle));
+            }
+            Op::FindChunks(nth) => {
+                let (trip, mut shuttle) = pick(&mut self.at_worker, nth)?;
+                let chunks = &mut self.model.trips[trip].chunks;
+                chunks.found = chunks.waiting.len();
+                assert_eq!(shuttle.find_chunks(), chunks.unsent());
+                self.at_worker.push((trip, shuttle));
+            }
+            Op::Consume(nth, bytes) => {
+                let (trip, mut shuttle) = pick(&mut self.at_worker, nth)?;
+                let chunks = &mut self.model.trips[trip].chunks;
+                let bytes = bytes.min(chunks.found_bytes().len());
+                shuttle.consumed(bytes);
+                chunks.consume(bytes);
                 self.at_worker.push((trip, shuttle));
             }
             _ => self.step_at_tx(op)?,
+        }
+        Some(())
+    }
+
+    fn append(&mut self, nth: usize, is_lent: bool) -> Option<()> {
+        let shore = self.tx.as_mut()?;
+        let trip = nth % self.ids.len().max(1);
+        // Mostly small ones, some as large as the limits.
+        let len = match nth % 10 {
+            0 => nth * 40,
+            _ => nth % 50,
+        };
+        let bytes = &TEXT[nth % 100..][..len.min(TEXT.len() - 100)];
+        let id = *self.ids.get(trip)?;
+        let verdict = match is_lent {
+            true => shore.append_static(id, bytes),
+            false => shore.append(id, bytes),
+        };
+        let it = &mut self.model.trips[trip];
+        let has_room = it.chunks.has_room(is_lent, bytes.len());
+        let is_open = it.sailed && !it.freed && !it.abandoned;
+        let expected = match (!is_open, it.at_tx) {
+            (true, _) => Appended::Stale,
+            _ if !has_room => Appended::Full,
+            (_, true) => Appended::TooLate,
+            (_, false) => Appended::InTime,
+        };
+        assert_eq!(verdict, expected);
+        let is_in = matches!(verdict, Appended::InTime | Appended::TooLate);
+        if is_in && !bytes.is_empty() {
+            it.chunks.waiting.push_back((is_lent, bytes.to_vec()));
         }
         Some(())
     }
@@ -251,6 +328,14 @@ impl World {
                 self.at_tx.push((trip, shuttle));
             }
             Op::MustClose(nth) => self.must_close(nth)?,
+            Op::Append(nth) => self.append(nth, false)?,
+            Op::AppendLent(nth) => self.append(nth, true)?,
+            Op::DiscardChunks(nth) => {
+                let (trip, mut shuttle) = pick(&mut self.at_tx, nth)?;
+                let bytes = self.model.trips[trip].chunks.discard();
+                assert_eq!(shuttle.discard_chunks(), bytes);
+                self.at_tx.push((trip, shuttle));
+            }
             Op::Hailed => self.hailed()?,
             Op::WorkerLeaves => {
                 self.worker = None;
@@ -286,11 +371,13 @@ impl World {
         let (trip, shuttle) = pick(&mut self.at_worker, nth)?;
         match shore.send_continue(shuttle) {
             Ok(()) => {
-                assert!(!self.model.trips[trip].must_close);
+                let it = &self.model.trips[trip];
+                assert!(!it.must_close && it.chunks.found == it.chunks.waiting.len());
                 self.model.worker_sends(trip);
             }
             Err(shuttle) => {
-                assert!(self.model.trips[trip].must_close);
+                let it = &self.model.trips[trip];
+                assert!(it.must_close || it.chunks.found != it.chunks.waiting.len());
                 self.at_worker.push((trip, shuttle));
             }
         }
@@ -378,13 +465,17 @@ impl World {
             let it = &self.model.trips[*trip];
             assert_eq!(shuttle.must_close(), it.must_close);
             assert_eq!(shuttle.lent().count(), it.lent);
+            assert_eq!(shuttle.lent_count(), it.lent + it.chunks.lent());
+            let found: Vec<u8> = shuttle.chunks().flatten().copied().collect();
+            assert_eq!(found, it.chunks.found_bytes());
             let seen = (**shuttle, shuttle.client_gone(), shuttle.is_abandoned());
             assert_eq!(seen, (it.cargo, it.gone, it.abandoned));
         }
         for (trip, shuttle) in &self.at_tx {
             let it = &self.model.trips[*trip];
             assert_eq!(shuttle.must_close_pending(), it.must_close);
-            assert_eq!(shuttle.lent_count(), it.lent);
+            assert_eq!(shuttle.lent_count(), it.lent + it.chunks.lent());
+            assert_eq!(shuttle.unsent_bytes(), it.chunks.unsent());
             let seen = (**shuttle, shuttle.client_gone(), shuttle.is_abandoned());
             assert_eq!(seen, (it.cargo, it.gone, it.abandoned));
         }
@@ -397,6 +488,16 @@ impl World {
             for (trip, id) in self.ids.iter().enumerate() {
                 let it = &self.model.trips[trip];
                 assert_eq!(tx.client_gone(*id), it.freed || it.gone);
+                let progress = tx.progress(*id).map(|progress| {
+                    let Progress {
+                        sent_bytes,
+                        settled_count,
+                    } = progress;
+                    (sent_bytes as usize, settled_count as usize)
+                });
+                let chunks = &it.chunks;
+                let expected = (!it.freed).then_some((chunks.sent_bytes, chunks.settled));
+                assert_eq!(progress, expected);
             }
         }
     }

@@ -68,6 +68,8 @@ pub(super) const UNSAFE_ALLOWED: &[&str] = &[
     "shuttle-core/src/slot.rs",
     "shuttle-core/src/ring.rs",
     "shuttle-core/src/lent.rs",
+    "shuttle-core/src/chunk.rs",
+    "shuttle-core/src/chunk/",
     "tx-runtime/src/stack.rs",
     "tx-runtime/src/switch.rs",
     "tx-runtime/src/guard.rs",
@@ -89,6 +91,7 @@ pub(super) const FORBIDDING_ROOTS: &[&str] = &[
 pub(super) const ORDERING_ALLOWED: &[&str] = &[
     "shuttle-core/src/state.rs",
     "shuttle-core/src/ring.rs",
+    "shuttle-core/src/chunk.rs",
     "shuttle-core/src/bell.rs",
     "shuttle-core/src/hail.rs",
     "shuttle-core/src/sync.rs",
