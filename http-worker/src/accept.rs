@@ -116,9 +116,33 @@ impl Doors {
         }
     }
 
-    /// Closes all of them.
-    pub(crate) fn close(&mut self) {
-        *self = Self::default();
+    /// Watches these sockets instead.
+    ///
+    /// # Errors
+    /// One of them cannot be watched; nothing has changed then.
+    pub(crate) fn replace(
+        &mut self,
+        registry: &Registry,
+        listeners: Vec<Listener>,
+    ) -> io::Result<()> {
+        let mut new = Self::default();
+        for listener in listeners {
+            if let Err(e) = new.add(registry, listener) {
+                new.close(registry);
+                return Err(e);
+            }
+        }
+        std::mem::replace(self, new).close(registry);
+        Ok(())
+    }
+
+    /// Closes all of them. The poll has to be told: it watches the socket, not the handle, and
+    /// others may hold handles of the same socket.
+    pub(crate) fn close(&mut self, registry: &Registry) {
+        for mut door in std::mem::take(self).doors {
+            // If it is not watched, all is well.
+            let _ = registry.deregister(&mut door.socket);
+        }
     }
 }
 

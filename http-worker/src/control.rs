@@ -15,6 +15,10 @@ use crate::listener::Listener;
 pub enum Command {
     /// Listen here too.
     Listen(Listener),
+    /// Listen here and nowhere else. Sockets of which somebody else holds a handle lose nothing by
+    /// that; what waits in the others is reset by the kernel. If one of these cannot be watched,
+    /// that is logged and everything stays as it is.
+    ListenOnly(Vec<Listener>),
     /// Keep these bounds from now on.
     Limits(Box<Limits>),
     /// Stop accepting, close idle connections, answer what is in progress with

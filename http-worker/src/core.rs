@@ -393,6 +393,7 @@ impl Core {
                 self.cx.limits_version += 1;
             }
             Command::Listen(listener) => self.listen(listener),
+            Command::ListenOnly(listeners) => self.listen_only(listeners),
             Command::Drain { deadline_ms } => self.drain(deadline_ms),
             Command::Stop => self.stop(),
         }
@@ -404,6 +405,15 @@ impl Core {
         }
         if let Err(e) = self.doors.add(&self.cx.registry, listener) {
             log::error!("a listener cannot be watched: {e}");
+        }
+    }
+
+    fn listen_only(&mut self, listeners: Vec<crate::Listener>) {
+        if self.stage != Stage::Serving {
+            return;
+        }
+        if let Err(e) = self.doors.replace(&self.cx.registry, listeners) {
+            log::error!("listeners cannot be watched, the former ones stay: {e}");
         }
     }
 }

@@ -64,7 +64,7 @@ impl Core {
                 break;
             }
         }
-        self.doors.close();
+        self.doors.close(&self.cx.registry);
         for (_, conn) in &mut self.conns {
             conn.on_drain();
             if conn.list() {
@@ -75,7 +75,7 @@ impl Core {
 
     /// Resets every connection.
     pub(super) fn stop(&mut self) {
-        self.doors.close();
+        self.doors.close(&self.cx.registry);
         self.cx.is_draining = true;
         for conn in self.conns.drain() {
             Conn::stop(conn, &mut self.cx);

@@ -7,6 +7,7 @@ use shuttle_core::MustClose;
 
 use super::world::{Setup, World, respond};
 use crate::Command;
+use crate::core::Flush;
 use crate::limits::{DRAIN_IDLE_MS, TIMER_TICK_MS};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -240,4 +241,28 @@ fn a_worker_that_stops_does_not_wait_for_a_tx_that_has_left() {
     world.command(Command::Stop);
     assert!(world.core.is_finished());
     drop(kept);
+}
+
+/// R22: who waits in a socket that a worker lets go of is served by whoever else has it.
+#[test]
+fn r22_a_socket_that_others_hold_loses_nobody() {
+    let mut world = World::new(Setup::default());
+    let ours = crate::Listener::plain("127.0.0.1:0".parse().unwrap(), false).unwrap();
+    let addr = ours.socket.local_addr().unwrap();
+    world.command(Command::ListenOnly(vec![ours.try_clone().unwrap()]));
+    assert!(std::net::TcpStream::connect(world.addr).is_err());
+    world.addr = addr;
+    let first = world.connect();
+    world.ask(first, GET);
+    respond(&mut world);
+    world.command(Command::ListenOnly(Vec::new()));
+    let second = world.connect();
+    world.ask(second, GET);
+    assert_eq!(world.at_tx(), "");
+    // The poll was told: a client in a socket of others wakes nobody.
+    let turns = world.core.turn(Some(Duration::ZERO), Flush::Lazily);
+    assert_eq!(turns.unwrap(), 0);
+    world.command(Command::ListenOnly(vec![ours]));
+    respond(&mut world);
+    assert!(world.text(second).starts_with("HTTP/1.1 200 "));
 }
