@@ -25,8 +25,8 @@ impl HttpControl for Control {
         Ok(vec![tx])
     }
 
-    fn reconfigure(&mut self, _: &ServerConfig) -> Result<(), String> {
-        Ok(())
+    fn reconfigure(&mut self, _: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
+        Ok(Vec::new())
     }
 
     fn stop(&mut self, _: Option<Instant>) {}

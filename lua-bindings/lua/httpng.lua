@@ -342,6 +342,9 @@ end
 local function configure(cfg)
     if state == 'stopping' then error('shutdown is in progress', 0) end
     if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
+    if running and core.is_shrinking() then
+        error('Unable to reconfigure until threads will shut down', 0)
+    end
     local listeners
     if option(cfg, 'listen') ~= nil then
         listeners = listen.normalise(cfg.listen)
@@ -361,7 +364,9 @@ end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
 ---requests on their way finish with the handler they started with. Options that are left out have
----their defaults. Nothing changes if anything is wrong.
+---their defaults. Nothing changes if anything is wrong. More threads serve at once; those that
+---are too many finish what they have, and until then another reload fails with `Unable to
+---reconfigure until threads will shut down`.
 ---@param cfg httpng.config
 function httpng.cfg(cfg)
     if cfg == nil then error('No parameters specified', 2) end
@@ -374,13 +379,13 @@ end
 ---@field listen? integer|string|table default: port 3300 of all addresses
 ---@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
 ---@field sites? {path: string, handler: function}[] the first whose path matches answers
----@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread. Not changed while the server runs
+---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_body_len? integer bytes, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered whole
----@field thread_termination_timeout? number has no effect: the number of threads stays
+---@field thread_termination_timeout? number seconds, default 60, that threads may take to end after a reload with fewer; 0 or less: for ever
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect
 ---@field header_timeout? number seconds for a request head, default 30
@@ -421,15 +426,19 @@ end
 ---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
----`bytes_in`, `bytes_out`, and `draining`, which is 1 when the server ends.
+---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer, and
+---`draining`, which is 1 when the server ends.
 ---@return table<string, integer>
 function httpng.stats() return core.stats() end
 
----Ends threads that terminate gracefully now. There are none: another number of threads takes
----effect at the next start.
+---Ends threads that a reload made too many now: their connections are reset. Returns when they are
+---gone; until then the fiber waits, also for their handlers. Such a handler cannot call it for
+---itself: it would wait for its own end.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end
     if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    core.force_shrink()
+    while core.is_shrinking() do fiber.sleep(0.002) end
 end
 
 ---For tests.

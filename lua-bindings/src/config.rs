@@ -76,12 +76,25 @@ pub trait HttpControl {
     /// followed by the details. Nothing is left running then.
     fn start(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String>;
 
-    /// Applies what may change while serving (limits and timeouts; `threads` if the implementation
-    /// can). Listeners and TLS are those of the start, whatever `config` says.
+    /// Applies what may change while serving: limits, timeouts and the number of threads. Listeners
+    /// and TLS are those of the start, whatever `config` says. The ends that come back belong to
+    /// workers that were started in addition; the caller lands them. Workers that are too many
+    /// begin to end, see [`is_shrinking`](Self::is_shrinking).
+    ///
+    /// May block for as long as starting threads takes.
     ///
     /// # Errors
     /// Why it cannot be applied. Nothing has changed then.
-    fn reconfigure(&mut self, config: &ServerConfig) -> Result<(), String>;
+    fn reconfigure(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String>;
+
+    /// Whether workers that became too many have not ended yet. Does not block.
+    fn is_shrinking(&mut self) -> bool {
+        false
+    }
+
+    /// Resets the connections of workers that became too many. Returns at once; calling it again,
+    /// or when there are none, does nothing.
+    fn force_shrink(&mut self) {}
 
     /// Stops accepting and ends the connections: those that still work by the deadline are reset,
     /// without a deadline all are at once. Returns at once; calling it again may only bring the end

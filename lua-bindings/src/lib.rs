@@ -20,8 +20,11 @@
 //!     ) -> Result<Vec<shuttle_core::TxEnd<http_proto::Exchange>>, String> {
 //!         Err("there is no network here".to_owned())
 //!     }
-//!     fn reconfigure(&mut self, _: &ServerConfig) -> Result<(), String> {
-//!         Ok(())
+//!     fn reconfigure(
+//!         &mut self,
+//!         _: &ServerConfig,
+//!     ) -> Result<Vec<shuttle_core::TxEnd<http_proto::Exchange>>, String> {
+//!         Ok(Vec::new())
 //!     }
 //!     fn stop(&mut self, _: Option<Instant>) {}
 //!     fn stopped(&mut self) -> bool {

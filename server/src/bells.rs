@@ -19,12 +19,6 @@ impl TxBell {
         })
     }
 
-    /// The bell of the reactor alone, for links whose other shore is another thread: those exist
-    /// only while no worker is embedded.
-    pub fn reactor(&self) -> Arc<dyn Doorbell> {
-        Arc::clone(&self.reactor)
-    }
-
     /// From now on this bell is rung too.
     pub fn also_ring(&self, bell: Option<Arc<dyn Doorbell>>) {
         *self.embedded.lock().unwrap_or_else(PoisonError::into_inner) = bell;

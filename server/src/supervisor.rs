@@ -1,8 +1,12 @@
 //! The network side as Lua steers it: makes workers and the links to them, and ends them.
 //!
 //! With `threads = N` each worker is a thread; with `threads = 0` one worker is a part of the Lua
-//! thread's loop, which then sleeps in it. What is started is owned here until it has ended: a
-//! thread is joined, its sockets are closed by it.
+//! thread's loop, which then sleeps in it. What is started is owned here until it has ended.
+//!
+//! Another number of threads takes effect while they serve ([`HttpControl::reconfigure`]). Both
+//! kinds may be there for a while: the one that serves, and the one that finishes what it has.
+
+mod crew;
 
 use std::cell::RefCell;
 use std::io;
@@ -12,15 +16,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Embedded, Limits, Snapshot, Worker, WorkerConfig, WorkerHandle};
+use http_worker::{Command, Limits, Listener, Snapshot, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::limits::BERTHS_MAX_COUNT;
-use shuttle_core::{NoBell, TxEnd, link};
+use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
 use crate::bells::TxBell;
 use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::sockets::{self, Sockets};
+use crew::Crew;
 
 /// Why nobody is started once the program ends.
 pub const ENDING: &str = "the program is ending: no server is started any more";
@@ -47,7 +52,12 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
+    /// Who serves now.
     crew: Crew,
+    /// Who became too many and has not ended yet.
+    leaving: Crew,
+    /// Where they listen. Absent: nobody new is let in.
+    sockets: Option<Sockets>,
     config: Option<ServerConfig>,
     /// What the workers that have ended counted.
     past: Tally,
@@ -57,13 +67,6 @@ struct Inner {
     draining: bool,
     /// The program ends: a start would let in clients only to cut them.
     is_ending: bool,
-}
-
-/// Who serves now.
-enum Crew {
-    Nobody,
-    Threads(Vec<WorkerHandle>),
-    Embedded(Box<Embedded>),
 }
 
 /// Sums over workers.
@@ -106,7 +109,9 @@ impl Supervisor {
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
-            crew: Crew::Nobody,
+            crew: Crew::default(),
+            leaving: Crew::default(),
+            sockets: None,
             config: None,
             past: Tally::default(),
             refusal: None,
@@ -119,15 +124,17 @@ impl Supervisor {
     /// One step of the embedded worker, which sleeps for at most `timeout`; `None` when there is
     /// no such worker and the caller has to sleep elsewhere.
     pub fn turn_embedded(&self, timeout: Option<Duration>) -> Option<io::Result<usize>> {
-        match &mut self.0.borrow_mut().crew {
-            Crew::Embedded(worker) if !worker.is_finished() => Some(worker.turn(timeout)),
-            _ => None,
-        }
+        let inner = &mut *self.0.borrow_mut();
+        inner
+            .crew
+            .turn(timeout)
+            .or_else(|| inner.leaving.turn(timeout))
     }
 
     /// Whether anybody serves, or has not yet ended.
     pub fn is_serving(&self) -> bool {
-        !matches!(self.0.borrow().crew, Crew::Nobody)
+        let inner = self.0.borrow();
+        !(inner.crew.is_empty() && inner.leaving.is_empty())
     }
 
     /// Whether `httpng.cfg` was called in check mode, and found nothing wrong.
@@ -144,15 +151,8 @@ impl Supervisor {
     pub fn tally(&self) -> Tally {
         let inner = self.0.borrow();
         let mut tally = inner.past;
-        match &inner.crew {
-            Crew::Nobody => {}
-            Crew::Threads(workers) => {
-                workers
-                    .iter()
-                    .for_each(|worker| tally.add(&worker.stats().snapshot()));
-            }
-            Crew::Embedded(worker) => tally.add(&worker.stats().snapshot()),
-        }
+        inner.crew.count_into(&mut tally);
+        inner.leaving.count_into(&mut tally);
         tally
     }
 
@@ -167,18 +167,19 @@ impl Supervisor {
         self.end();
         let mut inner = self.0.borrow_mut();
         inner.draining = true;
+        inner.sockets = None;
         inner.command_all(|| Command::Drain { deadline_ms: None });
     }
 
     /// Whether a worker has ended that was not told to.
     pub fn has_lost_worker(&self) -> bool {
         let inner = self.0.borrow();
-        match &inner.crew {
-            Crew::Threads(workers) if !inner.draining => {
-                workers.iter().any(WorkerHandle::is_finished)
-            }
-            _ => false,
-        }
+        !inner.draining && inner.crew.has_ended_thread()
+    }
+
+    /// Takes leave of workers that became too many and have ended. Whether some are left.
+    pub fn see_off(&self) -> bool {
+        self.0.borrow_mut().is_shrinking()
     }
 
     /// Whether the workers were told to end.
@@ -197,11 +198,18 @@ impl HttpControl for Supervisor {
         result
     }
 
-    fn reconfigure(&mut self, config: &ServerConfig) -> Result<(), String> {
+    fn reconfigure(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
         let mut inner = self.0.borrow_mut();
         let config = inner.overridden(config);
-        inner.reconfigure(config);
-        Ok(())
+        inner.reconfigure(config)
+    }
+
+    fn is_shrinking(&mut self) -> bool {
+        self.see_off()
+    }
+
+    fn force_shrink(&mut self) {
+        self.0.borrow().leaving.command_all(|| Command::Stop);
     }
 
     fn stop(&mut self, deadline: Option<Instant>) {
@@ -214,6 +222,7 @@ impl HttpControl for Supervisor {
 
     fn stats(&self) -> Vec<(&'static str, u64)> {
         let tally = self.tally();
+        let inner = self.0.borrow();
         vec![
             ("connections", tally.connections),
             ("accepted", tally.accepted),
@@ -223,7 +232,9 @@ impl HttpControl for Supervisor {
             ("clients_gone", tally.clients_gone),
             ("bytes_in", tally.bytes_in),
             ("bytes_out", tally.bytes_out),
-            ("draining", u64::from(self.is_draining())),
+            ("threads", inner.crew.threads_count() as u64),
+            ("threads_ending", inner.leaving.threads_count() as u64),
+            ("draining", u64::from(inner.draining)),
         ]
     }
 }
@@ -251,85 +262,79 @@ impl Inner {
             return Ok(Vec::new());
         }
         let workers = usize::from(config.threads.max(1));
-        let sockets = sockets::open(config, &tls, workers)?;
-        let bound = sockets.bound.clone();
-        let started = if config.threads == 0 {
-            self.start_embedded(config, sockets)
-        } else {
-            self.start_threads(config, sockets)
-        };
-        let ends = started.map_err(|error| format!("cannot start a worker: {error}"))?;
+        let sockets = Sockets::open(config, &tls, workers)?;
+        let refused = |error: io::Error| format!("cannot start a worker: {error}");
+        let shares = sockets.shares(workers).map_err(refused)?;
+        let (crew, ends) = self.hire(config, 0, shares).map_err(refused)?;
+        self.enlist(crew);
         self.draining = false;
-        announce(&bound, config.threads);
+        announce(&sockets.bound, config.threads);
         if let Some(tell) = &self.overrides.on_listen {
-            bound.iter().for_each(|(addr, _)| tell(*addr));
+            sockets.bound.iter().for_each(|(addr, _)| tell(*addr));
         }
+        self.sockets = Some(sockets);
         Ok(ends)
     }
 
-    fn start_threads(
-        &mut self,
+    /// Starts a worker for each set of listeners, numbered from `first`. They are not yet ours: if
+    /// one cannot be started, none is.
+    fn hire(
+        &self,
         config: &ServerConfig,
-        sockets: Sockets,
-    ) -> io::Result<Vec<TxEnd<Exchange>>> {
+        first: usize,
+        sets: Vec<Vec<Listener>>,
+    ) -> io::Result<(Crew, Vec<TxEnd<Exchange>>)> {
+        let mut crew = Crew::default();
         let mut ends = Vec::new();
-        let mut workers = Vec::new();
-        for (index, listeners) in sockets.sets.into_iter().enumerate() {
-            let name = format!("http-{index}");
-            match self.start_thread(config, name, listeners) {
-                Ok((worker, end)) => {
-                    workers.push(worker);
-                    ends.push(end);
-                }
+        for (index, listeners) in sets.into_iter().enumerate() {
+            match self.hire_one(config, first + index, listeners, &mut crew) {
+                Ok(end) => ends.push(end),
                 Err(error) => {
-                    // The ends go first: a worker without its other shore has nothing to wait for.
                     drop(ends);
-                    workers
-                        .iter()
-                        .for_each(|worker| worker.command(Command::Stop));
-                    workers.into_iter().for_each(join);
+                    crew.dismiss();
                     return Err(error);
                 }
             }
         }
-        self.crew = Crew::Threads(workers);
-        Ok(ends)
+        Ok((crew, ends))
     }
 
-    fn start_thread(
+    fn hire_one(
         &self,
         config: &ServerConfig,
-        name: String,
-        listeners: Vec<http_worker::Listener>,
-    ) -> io::Result<(WorkerHandle, TxEnd<Exchange>)> {
+        index: usize,
+        listeners: Vec<Listener>,
+        crew: &mut Crew,
+    ) -> io::Result<TxEnd<Exchange>> {
+        if config.threads == 0 {
+            let config_of_it = self.worker_config(config, "http".to_owned(), listeners);
+            let (worker, bell) = Worker::new(config_of_it)?;
+            // Both shores are one thread, which is awake whenever either has something to send.
+            let (worker_end, tx_end) = link(berths(config), Arc::new(NoBell), Arc::new(NoBell));
+            crew.embedded = Some((Box::new(worker.embed(worker_end)), bell));
+            return Ok(tx_end);
+        }
+        let name = format!("http-{index}");
         let (worker, to_worker) = Worker::new(self.worker_config(config, name, listeners))?;
         if let Some(watch) = &self.overrides.watch {
             watch.add_bell(Arc::clone(&to_worker));
         }
-        let (worker_end, tx_end) = link(berths(config), self.bell.reactor(), to_worker);
-        Ok((worker.spawn(worker_end)?, tx_end))
+        let to_tx = Arc::clone(&self.bell) as Arc<dyn Doorbell>;
+        let (worker_end, tx_end) = link(berths(config), to_tx, to_worker);
+        crew.threads.push(worker.spawn(worker_end)?);
+        Ok(tx_end)
     }
 
-    fn start_embedded(
-        &mut self,
-        config: &ServerConfig,
-        mut sockets: Sockets,
-    ) -> io::Result<Vec<TxEnd<Exchange>>> {
-        let listeners = sockets.sets.pop().unwrap_or_default();
-        let name = "http".to_owned();
-        let (worker, bell) = Worker::new(self.worker_config(config, name, listeners))?;
-        // Both shores are one thread, which is awake whenever either has something to send.
-        let (worker_end, tx_end) = link(berths(config), Arc::new(NoBell), Arc::new(NoBell));
-        self.crew = Crew::Embedded(Box::new(worker.embed(worker_end)));
-        self.bell.also_ring(Some(bell));
-        Ok(vec![tx_end])
+    /// From now on they serve.
+    fn enlist(&mut self, recruits: Crew) {
+        self.crew.join_with(recruits, &self.bell);
     }
 
     fn worker_config(
         &self,
         config: &ServerConfig,
         name: String,
-        listeners: Vec<http_worker::Listener>,
+        listeners: Vec<Listener>,
     ) -> WorkerConfig {
         let witness = self
             .overrides
@@ -345,27 +350,78 @@ impl Inner {
         }
     }
 
-    fn reconfigure(&mut self, config: ServerConfig) {
-        let served = self.config.as_ref().map(|now| now.threads);
-        if served.is_some_and(|threads| threads != config.threads) {
-            log::warn!("the number of threads changes at the next start, not while serving");
+    fn reconfigure(&mut self, config: ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
+        if self.is_shrinking() {
+            return Err("Unable to reconfigure until threads will shut down".to_owned());
         }
-        let command = || Command::Limits(Box::new(limits(&config)));
-        self.command_all(command);
-        let threads = served.unwrap_or(config.threads);
-        self.config = Some(ServerConfig { threads, ..config });
+        let threads = self.config.as_ref().map_or(0, |config| config.threads);
+        let ends = if config.threads == threads || self.crew.is_empty() {
+            Vec::new()
+        } else {
+            self.resize(&config)?
+        };
+        self.command_all(|| Command::Limits(Box::new(limits(&config))));
+        self.config = Some(config);
+        Ok(ends)
+    }
+
+    /// Another number of threads. Everything that can fail comes first, and undoes itself. Then
+    /// every socket gets somebody who accepts from it, and who is too many ends in peace.
+    fn resize(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
+        if self.is_ending || self.draining {
+            return Err(ENDING.to_owned());
+        }
+        let wanted = usize::from(config.threads.max(1));
+        let kept = self.crew.threads_count().min(usize::from(config.threads));
+        let none = (kept..wanted).map(|_| Vec::new()).collect();
+        let refused = |error: io::Error| format!("cannot start a worker: {error}");
+        let (recruits, ends) = self.hire(config, kept, none).map_err(refused)?;
+        let shares = match self.listeners(wanted) {
+            Ok(shares) => shares,
+            Err(error) => {
+                drop(ends);
+                recruits.dismiss();
+                return Err(refused(error));
+            }
+        };
+        let leaving = self.crew.split_off(kept);
+        self.enlist(recruits);
+        self.crew
+            .command_each(shares.into_iter().map(Command::ListenOnly));
+        let deadline_ms = config.thread_termination_timeout_ms;
+        leaving.command_all(|| Command::Drain { deadline_ms });
+        self.leaving = leaving;
+        log::info!("threads: {} now", config.threads);
+        Ok(ends)
+    }
+
+    /// Listeners for each of so many workers, with more sockets if that takes more.
+    fn listeners(&mut self, workers: usize) -> io::Result<Vec<Vec<Listener>>> {
+        let Some(sockets) = &mut self.sockets else {
+            return Ok(Vec::new());
+        };
+        let before = sockets.sets_count();
+        let shares = sockets.grow(workers).and_then(|()| sockets.shares(workers));
+        if shares.is_err() {
+            sockets.shrink(before);
+        }
+        shares
+    }
+
+    /// Takes leave of those that became too many and have ended. Whether some are left.
+    fn is_shrinking(&mut self) -> bool {
+        self.leaving.reap(&mut self.past, &self.bell);
+        !self.leaving.is_empty()
     }
 
     fn command_all(&self, command: impl Fn() -> Command) {
-        match &self.crew {
-            Crew::Nobody => {}
-            Crew::Threads(workers) => workers.iter().for_each(|worker| worker.command(command())),
-            Crew::Embedded(worker) => worker.command(command()),
-        }
+        self.crew.command_all(&command);
+        self.leaving.command_all(&command);
     }
 
     fn stop(&mut self, deadline: Option<Instant>) {
         self.draining = true;
+        self.sockets = None;
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         self.command_all(|| match left {
             Some(left) if !left.is_zero() => {
@@ -380,33 +436,8 @@ impl Inner {
 
     /// Takes leave of the workers that have ended.
     fn stopped(&mut self) -> bool {
-        match std::mem::replace(&mut self.crew, Crew::Nobody) {
-            Crew::Nobody => {}
-            Crew::Threads(workers) => {
-                let (ended, alive): (Vec<_>, Vec<_>) =
-                    workers.into_iter().partition(WorkerHandle::is_finished);
-                for worker in ended {
-                    self.past.add(&worker.stats().snapshot());
-                    join(worker);
-                }
-                if !alive.is_empty() {
-                    self.crew = Crew::Threads(alive);
-                }
-            }
-            Crew::Embedded(worker) if worker.is_finished() => {
-                self.past.add(&worker.stats().snapshot());
-                self.bell.also_ring(None);
-            }
-            Crew::Embedded(worker) => self.crew = Crew::Embedded(worker),
-        }
-        matches!(self.crew, Crew::Nobody)
-    }
-}
-
-/// Takes leave of a worker that has ended. Its failure concerns nobody here any more but the log.
-fn join(worker: WorkerHandle) {
-    if let Err(error) = worker.join() {
-        log::error!("a worker ended with an error: {error}");
+        self.crew.reap(&mut self.past, &self.bell);
+        !self.is_shrinking() && self.crew.is_empty()
     }
 }
 

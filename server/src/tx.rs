@@ -205,17 +205,15 @@ impl Tx {
         Ok(())
     }
 
-    /// How long nobody needs this thread, if no bell rings. While it ends, it looks around
-    /// often: a thread that has ended rings nothing.
+    /// How long nobody needs this thread, if no bell rings. While it ends, or some
+    /// of its workers do, it looks around often: a thread that has ended rings nothing.
     fn timeout(&self, turn: &Turn) -> Option<Duration> {
         let now = clock::now();
         let fibers = turn
             .next_deadline
             .map(|at| at.saturating_duration_since(now));
-        let ending = self
-            .drain
-            .as_ref()
-            .map(|_| Duration::from_millis(limits::STOP_POLL_MS));
+        let is_ending = self.drain.is_some() || self.supervisor.see_off();
+        let ending = is_ending.then(|| Duration::from_millis(limits::STOP_POLL_MS));
         [fibers, ending].into_iter().flatten().min()
     }
 

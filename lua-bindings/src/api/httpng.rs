@@ -19,6 +19,8 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("reconfigure", verb(reconfigure)),
     ("stop", verb(stop)),
     ("stopped", verb(stopped)),
+    ("is_shrinking", verb(is_shrinking)),
+    ("force_shrink", verb(force_shrink)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
 ];
@@ -93,7 +95,8 @@ fn reconfigure(stack: &mut Stack) -> Outcome {
     let config = read_config(stack, 1)?;
     let done = realm.control.borrow_mut().reconfigure(&config);
     match done {
-        Ok(()) => {
+        Ok(ends) => {
+            realm.http.land(ends);
             apply(&realm, stack)?;
             Ok(0)
         }
@@ -162,6 +165,19 @@ fn stopped(stack: &mut Stack) -> Outcome {
     let stopped = realm.http.open_count() == 0 && realm.control.borrow_mut().stopped();
     stack.push_bool(stopped);
     Ok(1)
+}
+
+/// `is_shrinking()`: whether threads that became too many have not ended yet.
+fn is_shrinking(stack: &mut Stack) -> Outcome {
+    let is_shrinking = realm().control.borrow_mut().is_shrinking();
+    stack.push_bool(is_shrinking);
+    Ok(1)
+}
+
+/// `force_shrink()`: resets the connections of threads that became too many.
+fn force_shrink(_: &mut Stack) -> Outcome {
+    realm().control.borrow_mut().force_shrink();
+    Ok(0)
 }
 
 /// `forget_sites()`: after a shutdown no handler is held.

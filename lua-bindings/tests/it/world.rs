@@ -18,6 +18,9 @@ pub(crate) struct Asked {
     pub(crate) stops: usize,
     pub(crate) refusal: Option<String>,
     pub(crate) stopped: bool,
+    /// Workers that became too many and have not ended.
+    pub(crate) shrinking: bool,
+    pub(crate) forced: usize,
 }
 
 /// A network side that notes what it is asked.
@@ -36,13 +39,28 @@ impl HttpControl for Control {
         Ok(vec![tx])
     }
 
-    fn reconfigure(&mut self, config: &ServerConfig) -> Result<(), String> {
+    fn reconfigure(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
         let mut asked = self.0.borrow_mut();
         if let Some(refusal) = asked.refusal.clone() {
             return Err(refusal);
         }
+        let last = asked.reloads.last().or_else(|| asked.starts.last());
+        let threads = last.map_or(0, |last| last.threads);
+        asked.shrinking = config.threads < threads;
         asked.reloads.push(config.clone());
-        Ok(())
+        let (workers, ends): (Vec<_>, Vec<_>) = (threads..config.threads)
+            .map(|_| link(64, Arc::new(NoBell), Arc::new(NoBell)))
+            .unzip();
+        asked.ends.extend(workers);
+        Ok(ends)
+    }
+
+    fn is_shrinking(&mut self) -> bool {
+        self.0.borrow().shrinking
+    }
+
+    fn force_shrink(&mut self) {
+        self.0.borrow_mut().forced += 1;
     }
 
     fn stop(&mut self, _: Option<Instant>) {

@@ -1,0 +1,121 @@
+//! Workers that are owned together: those that serve, or those that are to end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_worker::{Command, Embedded, WorkerHandle};
+use shuttle_core::Doorbell;
+
+use super::Tally;
+use crate::bells::TxBell;
+
+/// Some workers. A thread is joined here, its sockets are closed by it.
+#[derive(Default)]
+pub(super) struct Crew {
+    pub(super) threads: Vec<WorkerHandle>,
+    /// A part of the Lua thread's loop, and what wakes that when it sleeps there. There is one in
+    /// the program at most.
+    pub(super) embedded: Option<(Box<Embedded>, Arc<dyn Doorbell>)>,
+}
+
+impl Crew {
+    pub(super) fn is_empty(&self) -> bool {
+        self.threads.is_empty() && self.embedded.is_none()
+    }
+
+    /// How many threads of their own they are.
+    pub(super) fn threads_count(&self) -> usize {
+        self.threads.len()
+    }
+
+    pub(super) fn has_ended_thread(&self) -> bool {
+        self.threads.iter().any(WorkerHandle::is_finished)
+    }
+
+    pub(super) fn command_all(&self, command: impl Fn() -> Command) {
+        for worker in &self.threads {
+            worker.command(command());
+        }
+        if let Some((worker, _)) = &self.embedded {
+            worker.command(command());
+        }
+    }
+
+    /// Gives each one a command of its own, in their order.
+    pub(super) fn command_each(&self, commands: impl IntoIterator<Item = Command>) {
+        let mut commands = commands.into_iter();
+        for (worker, command) in self.threads.iter().zip(&mut commands) {
+            worker.command(command);
+        }
+        if let (Some((worker, _)), Some(command)) = (&self.embedded, commands.next()) {
+            worker.command(command);
+        }
+    }
+
+    /// One step of the embedded one, if there is one that has not ended.
+    pub(super) fn turn(&mut self, timeout: Option<Duration>) -> Option<io::Result<usize>> {
+        let (worker, _) = self.embedded.as_mut()?;
+        (!worker.is_finished()).then(|| worker.turn(timeout))
+    }
+
+    pub(super) fn count_into(&self, tally: &mut Tally) {
+        for worker in &self.threads {
+            tally.add(&worker.stats().snapshot());
+        }
+        if let Some((worker, _)) = &self.embedded {
+            tally.add(&worker.stats().snapshot());
+        }
+    }
+
+    /// Parts with the threads beyond the first `kept` (which there are), and with the embedded one.
+    pub(super) fn split_off(&mut self, kept: usize) -> Self {
+        Self {
+            threads: self.threads.split_off(kept),
+            embedded: self.embedded.take(),
+        }
+    }
+
+    /// Takes in all of another. The Lua thread is rung where it will sleep.
+    pub(super) fn join_with(&mut self, other: Self, bell: &TxBell) {
+        self.threads.extend(other.threads);
+        if let Some((worker, to_worker)) = other.embedded {
+            bell.also_ring(Some(Arc::clone(&to_worker)));
+            self.embedded = Some((worker, to_worker));
+        }
+    }
+
+    /// Takes leave of those that have ended; what they counted is added to `past`.
+    pub(super) fn reap(&mut self, past: &mut Tally, bell: &TxBell) {
+        if self.has_ended_thread() {
+            let workers = std::mem::take(&mut self.threads);
+            let (ended, alive): (Vec<_>, Vec<_>) =
+                workers.into_iter().partition(WorkerHandle::is_finished);
+            self.threads = alive;
+            for worker in ended {
+                past.add(&worker.stats().snapshot());
+                join(worker);
+            }
+        }
+        if let Some((worker, _)) = self.embedded.take_if(|(worker, _)| worker.is_finished()) {
+            past.add(&worker.stats().snapshot());
+            bell.also_ring(None);
+        }
+    }
+
+    /// Ends workers that never served, and waits for them. Their links must be gone: a worker
+    /// without its other shore has nothing to wait for.
+    pub(super) fn dismiss(self) {
+        self.threads
+            .iter()
+            .for_each(|worker| worker.command(Command::Stop));
+        self.threads.into_iter().for_each(join);
+    }
+}
+
+/// Takes leave of a worker that has ended. Its failure concerns nobody here any more but the log.
+fn join(worker: WorkerHandle) {
+    if let Err(error) = worker.join() {
+        log::error!("a worker ended with an error: {error}");
+    }
+}
