@@ -13,4 +13,5 @@ mod reload;
 mod requests;
 mod storm;
 mod stress;
+mod threads;
 mod world;

@@ -160,6 +160,20 @@ impl Server {
         Self::launch_as_is(command, Some(&path), PLAIN[0], files)
     }
 
+    /// The same, with so many descriptors at most, and HTTPS if wanted.
+    pub(crate) fn start_free(program: &str, https: bool, descriptors: u32) -> Self {
+        let setup = Setup { threads: 0, https };
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("app.lua");
+        std::fs::write(&path, program).unwrap();
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let plain = listening(setup);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(plain.get_program());
+        command.args(plain.get_args());
+        Self::launch_as_is(command, Some(&path), setup, files)
+    }
+
     fn launch(
         mut command: Command,
         path: Option<&Path>,

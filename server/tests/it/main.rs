@@ -24,4 +24,5 @@ mod leavers;
 mod program;
 mod restarts;
 mod streaming;
+mod threads;
 mod wire;
