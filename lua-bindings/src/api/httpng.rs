@@ -4,6 +4,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use http_proto::Exchange;
+use shuttle_core::TxEnd;
+
 use crate::config::{ListenAddr, ServerConfig, TlsPairs, TlsVersion};
 use crate::env::Stage;
 use crate::host::Metatables;
@@ -73,29 +76,24 @@ fn set_metatables(stack: &mut Stack) -> Outcome {
 
 /// `start(config)`: nil, or why it failed.
 fn start(stack: &mut Stack) -> Outcome {
-    let realm = realm();
     let config = read_config(stack, 1)?;
-    let started = realm.control.borrow_mut().start(&config);
-    match started {
-        Ok(ends) => {
-            realm.http.land(ends);
-            apply(&realm, stack)?;
-            Ok(0)
-        }
-        Err(why) => {
-            stack.push_str(&why);
-            Ok(1)
-        }
-    }
+    let started = realm().control.borrow_mut().start(&config);
+    take_over(stack, started)
 }
 
 /// `reconfigure(config)`: nil, or why it failed.
 fn reconfigure(stack: &mut Stack) -> Outcome {
-    let realm = realm();
     let config = read_config(stack, 1)?;
-    let done = realm.control.borrow_mut().reconfigure(&config);
-    match done {
+    let changed = realm().control.borrow_mut().reconfigure(&config);
+    take_over(stack, changed)
+}
+
+/// Lands the ends of new workers and applies the rest of the configuration; or says why there are
+/// none.
+fn take_over(stack: &mut Stack, ends: Result<Vec<TxEnd<Exchange>>, String>) -> Outcome {
+    match ends {
         Ok(ends) => {
+            let realm = realm();
             realm.http.land(ends);
             apply(&realm, stack)?;
             Ok(0)
