@@ -1,11 +1,13 @@
 //! What a worker is made from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http_proto::drawing::Witness;
 
 use crate::limits::Limits;
 use crate::listener::Listener;
+use crate::routes::Routes;
 
 /// Everything a [`Worker`](crate::Worker) needs to begin. `Default` is a worker without
 /// listeners; they may also come later, by [`Command::Listen`](crate::Command::Listen).
@@ -16,6 +18,8 @@ pub struct WorkerConfig {
     pub limits: Limits,
     /// Where it listens. Each worker has its own sockets, see [`bind`](crate::bind).
     pub listeners: Vec<Listener>,
+    /// Who serves what.
+    pub routes: Arc<Routes>,
     /// Value of the `Server` field of responses, unless the application sets one. `None`: none.
     pub server_name: Option<String>,
     /// Is told each arrow and box of the worker's part of the drawing. It may block.
@@ -28,6 +32,7 @@ impl Default for WorkerConfig {
             name: "http-worker".to_owned(),
             limits: Limits::default(),
             listeners: Vec::new(),
+            routes: Arc::default(),
             server_name: Some("httpng".to_owned()),
             witness: None,
         }

@@ -11,6 +11,7 @@ use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
+use crate::routes::Routes;
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -48,6 +49,8 @@ pub(crate) struct Cx {
     pub(crate) limits: Limits,
     /// Counts how often they were replaced.
     pub(crate) limits_version: usize,
+    /// Who serves what.
+    pub(crate) routes: Arc<Routes>,
     pub(crate) now: Instant,
     pub(crate) encoder: Encoder,
     pub(crate) read: ReadBuffers,
@@ -86,6 +89,7 @@ impl Cx {
             stats,
             limits: limits.clamped(),
             limits_version: 0,
+            routes: Arc::default(),
             now,
             encoder: Encoder::new(server_name),
             read: ReadBuffers::new(),

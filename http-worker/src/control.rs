@@ -8,6 +8,7 @@ use shuttle_core::Doorbell;
 
 use crate::limits::Limits;
 use crate::listener::Listener;
+use crate::routes::Routes;
 
 /// An order to a worker. They are obeyed in the order given; each may come at any time and be
 /// repeated. After [`Stop`](Self::Stop) the others have no effect.
@@ -21,6 +22,8 @@ pub enum Command {
     ListenOnly(Vec<Listener>),
     /// Keep these bounds from now on.
     Limits(Box<Limits>),
+    /// Requests whose head arrives from now on are served by these.
+    Routes(Arc<Routes>),
     /// Stop accepting, close idle connections, answer what is in progress with
     /// `Connection: close`, then end. What is left after `deadline_ms` is reset; `None` waits for
     /// ever. A second drain may shorten or lengthen the time left.

@@ -91,12 +91,13 @@ impl Core {
         } = parts;
         let WorkerConfig {
             limits,
+            routes,
             server_name,
             witness,
             ..
         } = config;
         let now = clock.now();
-        let cx = Cx::new(
+        let mut cx = Cx::new(
             shore,
             registry,
             stats,
@@ -105,6 +106,7 @@ impl Core {
             witness,
             now,
         );
+        cx.routes = routes;
         Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN_COUNT),
@@ -388,6 +390,7 @@ impl Core {
 
     fn execute(&mut self, command: Command) {
         match command {
+            Command::Routes(routes) => self.cx.routes = routes,
             Command::Limits(limits) => {
                 self.cx.limits = limits.clamped();
                 self.cx.limits_version += 1;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http_proto::Exchange;
@@ -14,6 +15,8 @@ pub struct ServerConfig {
     pub threads: u16,
     /// Where to listen, without duplicates, in the order they were given.
     pub listeners: Vec<ListenAddr>,
+    /// Who serves what, in the order in which they are asked.
+    pub sites: Vec<SiteConfig>,
     /// The oldest TLS version that is accepted.
     pub min_tls: TlsVersion,
     /// Connections that one thread accepts; more wait in the backlog.
@@ -33,6 +36,25 @@ pub struct ServerConfig {
     pub idle_timeout_ms: u64,
     /// How long a client may take nothing of a response, in milliseconds.
     pub write_timeout_ms: u64,
+}
+
+/// One site as the network side has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteConfig {
+    /// A prefix of whole segments, or `/` for everything.
+    pub path: Arc<str>,
+    /// Who serves it.
+    pub serve: ServeConfig,
+}
+
+/// Who serves a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServeConfig {
+    /// A handler in Lua.
+    Lua {
+        /// It is called as soon as the head of a request is there, and reads the body itself.
+        streams_body: bool,
+    },
 }
 
 /// One address to listen at.

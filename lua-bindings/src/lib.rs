@@ -81,7 +81,9 @@ mod raw;
 mod realm;
 mod stats;
 
-pub use config::{HttpControl, ListenAddr, ServerConfig, TlsPairs, TlsVersion};
+pub use config::{
+    HttpControl, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion,
+};
 pub use env::{Chunk, Env, EnvOptions, MainStatus, Stage, Turn};
 pub use errors::LuaFault;
 pub use stats::EnvStats;

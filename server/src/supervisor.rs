@@ -7,6 +7,7 @@
 //! kinds may be there for a while: the one that serves, and the one that finishes what it has.
 
 mod crew;
+mod terms;
 
 use std::cell::RefCell;
 use std::io;
@@ -16,9 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Limits, Listener, Snapshot, Worker, WorkerConfig};
+use http_worker::{Command, Listener, Snapshot, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
-use shuttle_core::limits::BERTHS_MAX_COUNT;
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
 use crate::bells::TxBell;
@@ -26,6 +26,7 @@ use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::sockets::{self, Sockets};
 use crew::Crew;
+use terms::{berths, limits, routes};
 
 /// Why nobody is started once the program ends.
 pub const ENDING: &str = "the program is ending: no server is started any more";
@@ -345,6 +346,7 @@ impl Inner {
             name,
             limits: limits(config),
             listeners,
+            routes: routes(config),
             witness,
             ..WorkerConfig::default()
         }
@@ -360,6 +362,8 @@ impl Inner {
         } else {
             self.resize(&config)?
         };
+        let routes = routes(&config);
+        self.command_all(|| Command::Routes(Arc::clone(&routes)));
         self.command_all(|| Command::Limits(Box::new(limits(&config))));
         self.config = Some(config);
         Ok(ends)
@@ -438,29 +442,6 @@ impl Inner {
     fn stopped(&mut self) -> bool {
         self.crew.reap(&mut self.past, &self.bell);
         !self.is_shrinking() && self.crew.is_empty()
-    }
-}
-
-/// What may be with Lua at once, as many as a link can carry at most.
-fn berths(config: &ServerConfig) -> u16 {
-    let most = u32::from(BERTHS_MAX_COUNT);
-    let berths = config.max_shuttles_per_thread.clamp(1, most);
-    u16::try_from(berths).unwrap_or(BERTHS_MAX_COUNT)
-}
-
-fn limits(config: &ServerConfig) -> Limits {
-    let usual = Limits::default();
-    // One body of the allowed size must always have room.
-    let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
-    Limits {
-        connections_count: config.max_conn_per_thread,
-        body_bytes: config.max_body_len_bytes,
-        buffered_bodies_bytes: usual.buffered_bodies_bytes.max(body_bytes),
-        header_timeout: Duration::from_millis(config.header_timeout_ms),
-        body_timeout: Duration::from_millis(config.body_timeout_ms),
-        idle_timeout: Duration::from_millis(config.idle_timeout_ms),
-        write_timeout: Duration::from_millis(config.write_timeout_ms),
-        ..usual
     }
 }
 

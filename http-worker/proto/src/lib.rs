@@ -11,6 +11,7 @@
 //!   it. Clearing keeps the memory, so a connection that goes on allocates nothing.
 //! - [`Exchange`] is one request with its response as they travel between two threads, and
 //!   [`exchange::STEPS`] the table of what may follow what.
+//! - [`Sites`] says which site a path belongs to.
 //! - [`drawing`] names every arrow and box of the drawings of that protocol, so that a running
 //!   server can be held against them.
 //! - [`limits`] has every bound, with its reason.
@@ -98,9 +99,11 @@ pub mod fuzzing;
 pub mod h1;
 pub mod head;
 pub mod limits;
+pub mod sites;
 pub mod status;
 
 pub use drawing::{Mark, Witness};
 pub use error::{PeerError, PeerErrorKind};
 pub use exchange::{AnswerError, Exchange, IllegalLeg, Leg, Side};
 pub use head::{FieldError, Fields, RequestHead, ResponseHead, Span, StatusError, Version};
+pub use sites::{Site, Sites};

@@ -4,13 +4,12 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use http_proto::Exchange;
+use http_proto::{Exchange, Site, Sites};
 use shuttle_core::TxEnd;
 
-use crate::config::{ListenAddr, ServerConfig, TlsPairs, TlsVersion};
+use crate::config::{ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion};
 use crate::env::Stage;
-use crate::host::Metatables;
-use crate::host::sites::{Site, Sites};
+use crate::host::{Handler, Metatables};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
@@ -117,7 +116,7 @@ fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
 }
 
 /// Anchors the handlers of `config.sites`.
-fn read_sites(stack: &mut Stack) -> Result<Sites, Raise> {
+fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
     if stack.raw_field(1, "sites") != Kind::Table {
         return Err(Raise::text("sites is not a table"));
     }
@@ -131,18 +130,20 @@ fn read_sites(stack: &mut Stack) -> Result<Sites, Raise> {
         let _ = stack.raw_field(-1, "handler");
         sites.push(Site {
             path: path.into(),
-            anchor: stack.anchor(),
+            value: Handler {
+                anchor: stack.anchor(),
+            },
         });
         stack.pop(1);
     }
     stack.pop(1);
-    Ok(Sites(sites))
+    Ok(Sites::new(sites))
 }
 
 /// Handlers that serve a request now are on a stack and live on there.
-fn release(stack: &mut Stack, sites: &Rc<Sites>) {
-    for site in &sites.0 {
-        stack.release(site.anchor);
+fn release(stack: &mut Stack, sites: &Rc<Sites<Handler>>) {
+    for site in sites.iter() {
+        stack.release(site.value.anchor);
     }
 }
 
@@ -211,6 +212,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
     Ok(ServerConfig {
         threads: number(stack, "threads") as u16,
         listeners: read_listeners(stack, slot)?,
+        sites: read_site_configs(stack, slot)?,
         min_tls: match stack.text_field(slot, "min_tls").as_deref() {
             Some("1.3") => TlsVersion::V13,
             _ => TlsVersion::V12,
@@ -224,6 +226,28 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
     })
+}
+
+fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, Raise> {
+    if stack.raw_field(slot, "sites") != Kind::Table {
+        return Err(Raise::text("sites is not a table"));
+    }
+    let list = stack.top();
+    let mut sites = Vec::new();
+    for place in 1..=stack.raw_len(list) {
+        let _ = stack.raw_item(list, place);
+        let item = stack.top();
+        let path = stack.text_field(item, "path").unwrap_or_default();
+        let _ = stack.raw_field(item, "stream");
+        let streams_body = stack.truth(-1);
+        sites.push(SiteConfig {
+            path: path.into(),
+            serve: ServeConfig::Lua { streams_body },
+        });
+        stack.set_top(list);
+    }
+    stack.pop(1);
+    Ok(sites)
 }
 
 fn read_listeners(stack: &mut Stack, slot: Slot) -> Result<Vec<ListenAddr>, Raise> {

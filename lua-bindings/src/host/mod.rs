@@ -11,14 +11,13 @@ mod queue;
 mod reply;
 mod request;
 mod serve;
-pub(crate) mod sites;
 mod trips;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use http_proto::{Exchange, Leg, Mark, Witness};
+use http_proto::{Exchange, Leg, Mark, Sites, Witness};
 use shuttle_core::{BerthId, Shuttle, Sleep, Tx, TxEnd, TxShore};
 use tx_runtime::FiberRef;
 
@@ -29,7 +28,6 @@ use crate::raw::{Verb, Vm};
 use crate::realm::Realm;
 
 pub(crate) use request::Metatables;
-use sites::Sites;
 pub(crate) use trips::Ticket;
 use trips::{Trip, Trips};
 
@@ -45,12 +43,19 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("mark", reply::MARK),
 ];
 
+/// Who serves a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handler {
+    /// Where the registry holds the function.
+    pub(crate) anchor: i32,
+}
+
 /// The HTTP side of one TX thread.
 pub(crate) struct HttpHost {
     links: RefCell<Vec<Option<TxShore<Exchange>>>>,
     trips: RefCell<Trips>,
     pins: Pins,
-    sites: RefCell<Rc<Sites>>,
+    sites: RefCell<Rc<Sites<Handler>>>,
     pub(crate) metatables: Cell<Metatables>,
     /// Requests that no fiber has taken yet.
     arrived: RefCell<VecDeque<Ticket>>,
@@ -100,7 +105,7 @@ impl HttpHost {
 
     /// Replaces the handlers. Requests that a fiber has taken keep theirs. The former ones come
     /// back.
-    pub(crate) fn set_sites(&self, sites: Sites) -> Rc<Sites> {
+    pub(crate) fn set_sites(&self, sites: Sites<Handler>) -> Rc<Sites<Handler>> {
         self.sites.replace(Rc::new(sites))
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http_proto::{Leg, Mark};
 use tx_runtime::FiberRef;
@@ -159,7 +160,7 @@ fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
 
 /// Puts the handler, `req` and `io` on the stack; the path of the site. Absent: there is nothing to
 /// call, and the request has been answered.
-fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Rc<str>> {
+fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
     let http = &realm.http;
     let sites = Rc::clone(&http.sites.borrow());
     let mut trips = http.trips.borrow_mut();
@@ -175,10 +176,10 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Rc<str>
         return None;
     };
     let mut stack = thread.stack();
-    stack.push_anchored(site.anchor);
+    stack.push_anchored(site.value.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
-    Some(Rc::clone(&site.path))
+    Some(Arc::clone(&site.path))
 }
 
 /// What a handler gave back, as positions on the stack.

@@ -23,7 +23,13 @@ pub(super) const ROOMS: &[Room] = &[
         name: "http-proto",
         ours: &[],
         never: &[],
-        only: Some(&["httparse", "httpdate", "memchr", "proptest"]),
+        only: Some(&[
+            "httparse",
+            "httpdate",
+            "memchr",
+            "percent-encoding",
+            "proptest",
+        ]),
     },
     Room {
         name: "http-worker",
