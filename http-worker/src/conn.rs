@@ -8,6 +8,7 @@
 
 mod ending;
 mod input;
+mod opening;
 mod outbox;
 mod trips;
 
@@ -22,11 +23,14 @@ use mio::event::Event;
 use shuttle_core::{Shuttle, Worker};
 
 use self::ending::End;
+use self::opening::Opening;
 use self::outbox::Outbox;
 use self::trips::Trip;
+pub(crate) use self::trips::makes_sense;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
 use crate::limits::DRAIN_IDLE_MS;
+use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -41,20 +45,8 @@ pub(crate) enum Fate {
     Stays,
     /// It is over: say farewell and forget it.
     Over,
-}
-
-/// What the kernel has told of the socket. Edge-triggered: it says each of these once, and each
-/// stays true until a call on the socket shows otherwise.
-#[derive(Debug, Default)]
-struct Socket {
-    /// A read may give something.
-    has_input: bool,
-    /// The last write did not take everything.
-    is_full: bool,
-    /// The client's FIN is in the kernel, perhaps behind unread bytes.
-    has_fin: bool,
-    /// A read has given the end.
-    is_over: bool,
+    /// It turned out to speak HTTP/2: make it one that does, and serve that.
+    Turns,
 }
 
 /// What a connection waits for, which decides how long it may.
@@ -81,6 +73,8 @@ pub(crate) struct Conn {
     local: Option<SocketAddr>,
     socket: Socket,
     engine: Engine,
+    /// Which protocol it speaks.
+    opening: Opening,
     /// Received and not consumed: a piece of a head, or requests that may not be read yet.
     input: Vec<u8>,
     /// The request being received, or complete and waiting.
@@ -136,6 +130,7 @@ impl Conn {
             local,
             socket: Socket::default(),
             engine: Engine::new(cx.h1_limits()),
+            opening: Opening::Unknown,
             input: Vec::new(),
             incoming: None,
             trips: VecDeque::new(),
@@ -170,15 +165,10 @@ impl Conn {
 
     /// Takes note of what the kernel says, and serves the connection.
     pub(crate) fn on_event(&mut self, event: &Event, cx: &mut Cx) -> Fate {
-        if event.is_error() || event.is_write_closed() {
+        if is_reset(event) {
             return self.on_reset();
         }
-        self.socket.has_input |= event.is_readable();
-        if event.is_writable() {
-            self.socket.is_full = false;
-        }
-        if event.is_read_closed() {
-            self.socket.has_input = true;
+        if self.socket.note(event) {
             self.on_fin(cx);
         }
         self.drive(cx)
@@ -227,6 +217,7 @@ impl Conn {
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
         match self.advance(cx) {
+            Ok(()) if self.opening == Opening::Http2 => Fate::Turns,
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
         }

@@ -37,6 +37,8 @@ pub(crate) struct Incoming {
 struct Note {
     /// Who waits for it; nobody after the response is over or its client gone.
     conn: Option<ConnToken>,
+    /// Which of its streams.
+    place: usize,
     /// Bytes of request body in it.
     body_bytes: usize,
 }
@@ -148,9 +150,20 @@ impl Cx {
 
     /// Notes who waits for the shuttle that is about to be sent.
     pub(crate) fn note(&mut self, shuttle: &Shuttle<Worker, Exchange>, conn: ConnToken) {
+        self.note_at(shuttle, conn, 0);
+    }
+
+    /// The same, for a stream of a connection that has several at once.
+    pub(crate) fn note_at(
+        &mut self,
+        shuttle: &Shuttle<Worker, Exchange>,
+        conn: ConnToken,
+        place: usize,
+    ) {
         let note = &mut self.notes[usize::from(shuttle.berth().index())];
         *note = Note {
             conn: Some(conn),
+            place,
             body_bytes: shuttle.body.len(),
         };
     }
@@ -158,6 +171,11 @@ impl Cx {
     /// Who waits for the shuttle that came home.
     pub(crate) fn owner(&self, berth: BerthId) -> Option<ConnToken> {
         self.notes[usize::from(berth.index())].conn
+    }
+
+    /// Which of its owner's streams waits for the shuttle that came home.
+    pub(crate) fn place(&self, berth: BerthId) -> usize {
+        self.notes[usize::from(berth.index())].place
     }
 
     /// Nobody waits for this berth any more.

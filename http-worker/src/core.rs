@@ -24,6 +24,7 @@ use crate::control::Command;
 use crate::limits::{
     ARRIVALS_PER_TURN_COUNT, COMMANDS_PER_TURN_COUNT, EVENTS_PER_TURN_COUNT, UNFLUSHED_COUNT,
 };
+use crate::line::Line;
 use crate::stats::WorkerStats;
 use crate::token::ConnToken;
 
@@ -59,7 +60,7 @@ pub(crate) struct Core {
     events: Events,
     doors: Doors,
     commands: Receiver<Command>,
-    conns: Slab<Conn>,
+    conns: Slab<Line>,
     /// Connections accepted so far, for their tokens.
     accepted: usize,
     cx: Cx,
@@ -202,7 +203,7 @@ impl Core {
         self.is_all_taken = count == 0;
         let mut answered = std::mem::take(&mut self.answered);
         for token in answered.drain(..) {
-            self.serve(token, Conn::drive);
+            self.serve(token, Line::drive);
         }
         self.answered = answered;
         self.serve_waiting();
@@ -211,10 +212,11 @@ impl Core {
 
     fn deliver(&mut self, shuttle: Shuttle<shuttle_core::Worker, Exchange>) {
         let owner = self.cx.owner(shuttle.berth());
+        let place = self.cx.place(shuttle.berth());
         let conn = owner.and_then(|token| find(&mut self.conns, token));
         let orphan = match conn {
             None => Some(shuttle),
-            Some(conn) => match conn.take_home(shuttle) {
+            Some(conn) => match conn.take_home(shuttle, place) {
                 Err(shuttle) => Some(shuttle),
                 Ok(()) => {
                     if conn.list() {
@@ -235,7 +237,7 @@ impl Core {
             let Some(token) = self.cx.waiting.pop_front() else {
                 break;
             };
-            self.serve(token, Conn::on_turn);
+            self.serve(token, Line::on_turn);
         }
     }
 
@@ -246,7 +248,7 @@ impl Core {
             let Some(token) = self.cx.again.pop_front() else {
                 break;
             };
-            self.serve(token, Conn::drive);
+            self.serve(token, Line::drive);
         }
         count
     }
@@ -317,13 +319,24 @@ impl Core {
     }
 
     /// Serves a connection, if it is still there, and lets it go if that was its end.
-    fn serve(&mut self, token: ConnToken, serve: impl FnOnce(&mut Conn, &mut Cx) -> Fate) {
+    fn serve(&mut self, token: ConnToken, serve: impl FnOnce(&mut Line, &mut Cx) -> Fate) {
         let Some(conn) = find(&mut self.conns, token) else {
             return;
         };
-        if serve(conn, &mut self.cx) == Fate::Over {
-            self.conns.remove(token.index()).farewell(&mut self.cx);
+        match serve(conn, &mut self.cx) {
+            Fate::Stays => {}
+            Fate::Over => self.conns.remove(token.index()).farewell(&mut self.cx),
+            Fate::Turns => self.turn_over(token),
         }
+    }
+
+    /// Makes a connection one of HTTP/2, in the same place, and serves it.
+    fn turn_over(&mut self, token: ConnToken) {
+        let line = self.conns.remove(token.index());
+        let place = self.conns.vacant_entry();
+        debug_assert_eq!(place.key(), token.index(), "the place that was left last");
+        place.insert(line.turn(&self.cx));
+        self.serve(token, Line::drive);
     }
 
     fn accept(&mut self) -> usize {
@@ -353,7 +366,7 @@ impl Core {
             Err(e) => return log::error!("TLS cannot be begun: {e}"),
         };
         match conn.register(&mut self.cx) {
-            Ok(()) => drop(place.insert(conn)),
+            Ok(()) => drop(place.insert(Line::Http1(conn))),
             Err(e) => log::warn!("a connection cannot be watched and is closed: {e}"),
         }
     }
@@ -363,7 +376,7 @@ impl Core {
             let Some(conn) = self.conns.get(index as usize) else {
                 continue;
             };
-            self.serve(conn.token(), Conn::on_timer);
+            self.serve(conn.token(), Line::on_timer);
         }
     }
 
@@ -421,7 +434,7 @@ impl Core {
     }
 }
 
-fn find(conns: &mut Slab<Conn>, token: ConnToken) -> Option<&mut Conn> {
+fn find(conns: &mut Slab<Line>, token: ConnToken) -> Option<&mut Line> {
     conns
         .get_mut(token.index())
         .filter(|conn| conn.token() == token)

@@ -2,10 +2,13 @@
 //! time in the test's hands.
 
 mod bounds;
+mod client2;
 mod drawn;
 mod ending;
+mod floods;
 mod gone;
 mod http;
+mod http2;
 mod plain;
 mod storm;
 mod tls;

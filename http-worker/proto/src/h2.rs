@@ -61,7 +61,7 @@ pub struct Pseudo<'a> {
 /// not end with the head.
 ///
 /// Crumbs of cookies are joined (RFC 9113 section 8.2.3). `Host` and `:authority` must name the
-/// same.
+/// same; the latter is found as `host` among the fields.
 ///
 /// # Errors
 /// The request cannot be served: what to tell the peer. `head` is of no use then.
@@ -80,6 +80,8 @@ pub fn read_request<'a>(
     head.begin(pseudo.method, pseudo.path, Version::Http2);
     if let Some(authority) = pseudo.authority {
         head.set_authority(authority);
+        // Who reads the fields finds it where HTTP/1 has it.
+        head.push_field(b"host", authority)?;
     }
     let mut reader = Reader::new(limits, pseudo);
     for (name, value) in fields {
@@ -87,12 +89,6 @@ pub fn read_request<'a>(
     }
     reader.end(has_body, head)?;
     head.finish()?;
-    if let (Some(authority), Some(host)) = (pseudo.authority, head.field(b"host"))
-        && !is_same_authority(authority, host, pseudo.https)
-    {
-        // RFC 9113 section 8.3.1: such a request is malformed.
-        return Err(PeerErrorKind::Host.into());
-    }
     Ok(reader.facts)
 }
 
@@ -126,8 +122,12 @@ fn is_same_authority(a: &[u8], b: &[u8], https: bool) -> bool {
 }
 
 /// What the fields say, gathered one by one.
-struct Reader {
+struct Reader<'a> {
     limits: Limits,
+    authority: Option<&'a [u8]>,
+    https: bool,
+    /// `Host` came beside the authority.
+    has_host: bool,
     facts: RequestFacts,
     /// Bytes of the head so far, counted as HTTP/1 would have sent them.
     bytes: usize,
@@ -135,8 +135,8 @@ struct Reader {
     length: Option<u64>,
 }
 
-impl Reader {
-    fn new(limits: Limits, pseudo: &Pseudo<'_>) -> Self {
+impl<'a> Reader<'a> {
+    fn new(limits: Limits, pseudo: &Pseudo<'a>) -> Self {
         let facts = RequestFacts {
             version: Version::Http2,
             is_head: pseudo.method == b"HEAD",
@@ -145,6 +145,9 @@ impl Reader {
         };
         Self {
             limits,
+            authority: pseudo.authority,
+            https: pseudo.https,
+            has_host: false,
             facts,
             bytes: pseudo.method.len() + pseudo.path.len(),
             cookie: Vec::new(),
@@ -164,6 +167,7 @@ impl Reader {
                 self.cookie.extend_from_slice(value);
                 return Ok(());
             }
+            (4, b"host") if self.authority.is_some() => return self.host(value),
             (6, b"expect") => self.expect(value)?,
             (14, b"content-length") => self.content_length(value)?,
             _ => {}
@@ -176,6 +180,18 @@ impl Reader {
             return Err(PeerErrorKind::TooManyFields.into());
         }
         head.push_field(name, value)
+    }
+
+    /// Beside `:authority`. RFC 9113 section 8.3.1: a request that names two is malformed.
+    fn host(&mut self, value: &[u8]) -> Result<(), PeerError> {
+        if std::mem::replace(&mut self.has_host, true) {
+            return Err(PeerErrorKind::HostRepeated.into());
+        }
+        let is_same = |authority| is_same_authority(authority, value, self.https);
+        match self.authority.is_none_or(is_same) {
+            true => Ok(()),
+            false => Err(PeerErrorKind::Host.into()),
+        }
     }
 
     /// RFC 9110 section 10.1.1.

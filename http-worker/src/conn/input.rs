@@ -5,6 +5,7 @@ use http_proto::h1::{Event, Phase, encode_continue};
 use http_proto::{Exchange, Leg, PeerError, PeerErrorKind};
 use shuttle_core::{Shuttle, Worker};
 
+use super::opening::Opening;
 use super::trips::Trip;
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
@@ -43,6 +44,7 @@ impl Conn {
     /// difference.
     pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {
         let mut moved = self.board(cx);
+        self.judge_what_is_left();
         if !self.input.is_empty() {
             let input = std::mem::take(&mut self.input);
             let (consumed, progressed) = self.parse(&input, cx);
@@ -81,6 +83,9 @@ impl Conn {
     }
 
     fn on_bytes(&mut self, bytes: &[u8], cx: &mut Cx) {
+        if !self.is_http1(bytes) {
+            return self.input.extend_from_slice(bytes);
+        }
         if self.input.is_empty() {
             let (consumed, _) = self.parse(bytes, cx);
             if consumed < bytes.len() {
@@ -113,7 +118,10 @@ impl Conn {
         }
         let mut at = 0;
         let mut progressed = false;
-        while self.end.is_none() && (self.is_inside() || self.may_begin(cx)) {
+        while self.opening == Opening::Http1
+            && self.end.is_none()
+            && (self.is_inside() || self.may_begin(cx))
+        {
             if at == bytes.len() && self.engine.phase() == Phase::Idle {
                 break;
             }

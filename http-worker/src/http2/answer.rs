@@ -1,0 +1,324 @@
+//! The way out: shuttles that came home to frames, as far as the client's windows admit, and what
+//! is said to the other shore when a cargo is given away.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use http_proto::drawing::Mark;
+use http_proto::h2::ResponseBody;
+use http_proto::{Exchange, Leg};
+use shuttle_core::{Shuttle, Worker};
+
+use super::stream::{Load, Lot, Place, Reply};
+use super::{Conn, fields};
+use crate::conn::makes_sense;
+use crate::context::Cx;
+use crate::limits::{HTTP2_OUTPUT_BYTES, HTTP2_SHARE_BYTES};
+
+/// What the client is told when the application gave no answer.
+const NO_ANSWER: &str = "Internal error";
+
+/// What one try to give cargo to the engine led to.
+enum Gave {
+    /// All of it.
+    All,
+    /// Some or nothing: the client has to open its windows.
+    Blocked,
+    /// Some: others are to have their share first.
+    Share,
+}
+
+impl Conn {
+    /// An answer, or a part of one, is here: gives its head to the engine, and its cargo as far
+    /// as there is room.
+    pub(super) fn answer(&mut self, place: usize, cx: &mut Cx) {
+        let waker = self.ready.waker(place);
+        let stream = &mut self.streams[place];
+        if stream.lot(&mut Context::from_waker(&waker)) == Lot::Gone {
+            return self.lose(place, cx);
+        }
+        match std::mem::replace(&mut stream.place, Place::Done) {
+            Place::Home(shuttle) if makes_sense(&shuttle) => self.load(place, shuttle, cx),
+            Place::Home(shuttle) => self.fail(place, shuttle, cx),
+            other => stream.place = other,
+        }
+    }
+
+    fn load(&mut self, place: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        let stream = &mut self.streams[place];
+        let is_first = matches!(stream.reply, Reply::Unsaid(_));
+        match shuttle.leg() {
+            _ if is_first => cx.mark(Mark::FormatResponse, stream.ticket),
+            Leg::Write => cx.mark(Mark::SendBody, stream.ticket),
+            _ => {}
+        }
+        let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
+        let took_close = !asked && shuttle.must_close() && shuttle.accept_close();
+        if took_close {
+            cx.mark(Mark::SeeMustClose, stream.ticket);
+        }
+        stream.is_last = asked || took_close;
+        stream.sent_mark = Some(match shuttle.leg() {
+            Leg::Close => Mark::EndToClient,
+            _ if took_close => Mark::BodyAndEndToClient,
+            _ if is_first => Mark::ResponseToClient,
+            _ => Mark::BodyToClient,
+        });
+        let len = cargo_len(&shuttle);
+        if is_first {
+            self.begin(place, &shuttle, len, cx);
+        }
+        let stream = &mut self.streams[place];
+        let admitted = match &mut stream.reply {
+            Reply::Begun(_, body) => body.admit(len),
+            Reply::Unsaid(_) | Reply::Ended => 0,
+        };
+        let load = Load {
+            given: 0,
+            left: admitted,
+        };
+        stream.place = Place::Loaded(shuttle, load);
+        stream.since = cx.now;
+        self.feed(place, cx);
+    }
+
+    /// Says the head. A response that has no body ends the stream with it.
+    fn begin(&mut self, place: usize, shuttle: &Shuttle<Worker, Exchange>, len: usize, cx: &Cx) {
+        let stream = &mut self.streams[place];
+        let known_length = stream.is_last.then_some(len as u64);
+        let body = ResponseBody::new(&shuttle.response, stream.is_head, known_length);
+        let head = fields::response(&shuttle.response, &body, &cx.encoder);
+        let is_empty = body.is_full() || (stream.is_last && len == 0 && body.missing() == 0);
+        cx.stats.response(shuttle.response.status());
+        let Reply::Unsaid(respond) = &mut stream.reply else {
+            return;
+        };
+        stream.reply = match respond.send_response(head, is_empty) {
+            Ok(send) if !is_empty => Reply::Begun(send, body),
+            Ok(_) => Reply::Ended,
+            Err(e) => {
+                // The stream is lost, which its next look tells.
+                log::debug!("a response cannot be begun: {e}");
+                Reply::Ended
+            }
+        };
+        if shuttle.response.wants_close() {
+            self.leave();
+        }
+    }
+
+    /// Gives cargo to the engine as far as the client's windows and this connection's share of
+    /// memory admit.
+    pub(super) fn feed(&mut self, place: usize, cx: &mut Cx) {
+        let waker = self.ready.waker(place);
+        let mut waker = Context::from_waker(&waker);
+        let stream = &mut self.streams[place];
+        if stream.lot(&mut waker) == Lot::Gone {
+            return self.lose(place, cx);
+        }
+        let Place::Loaded(shuttle, load) = &mut stream.place else {
+            return;
+        };
+        let Reply::Begun(send, body) = &mut stream.reply else {
+            return self.unload(place, cx);
+        };
+        let room = HTTP2_OUTPUT_BYTES.saturating_sub(self.handed);
+        let share = room.min(HTTP2_SHARE_BYTES);
+        let before = load.given;
+        // A body that has its declared length is over, whether or not that was said.
+        let ends = body.is_full() || (stream.is_last && body.missing() == 0);
+        let gave = give(shuttle, load, send, ends, share, &mut waker);
+        let given = load.given - before;
+        if given > 0 {
+            stream.since = cx.now;
+            self.handed += given;
+            self.budget.earn_bytes(given);
+        }
+        match gave {
+            Gave::All => {
+                if ends && given > 0 {
+                    stream.reply = Reply::Ended;
+                }
+                self.unload(place, cx);
+            }
+            Gave::Share if !std::mem::replace(&mut stream.is_listed, true) => {
+                self.feeding.push_back(place);
+            }
+            Gave::Share | Gave::Blocked => {}
+        }
+    }
+
+    /// Feeds the streams that have more to give than their share was, in turns. True: something
+    /// was given.
+    pub(super) fn feed_all(&mut self, cx: &mut Cx) -> bool {
+        let mut moved = false;
+        for _ in 0..self.feeding.len() {
+            if self.handed >= HTTP2_OUTPUT_BYTES {
+                break;
+            }
+            let Some(place) = self.feeding.pop_front() else {
+                break;
+            };
+            if let Some(stream) = self.streams.get_mut(place) {
+                stream.is_listed = false;
+                self.feed(place, cx);
+                self.drop_if_done(place, cx);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// The cargo is with the engine: says so to the other shore.
+    fn unload(&mut self, place: usize, cx: &mut Cx) {
+        let stream = &mut self.streams[place];
+        let Place::Loaded(shuttle, _) = std::mem::replace(&mut stream.place, Place::Done) else {
+            return;
+        };
+        if let Some(mark) = stream.sent_mark.take() {
+            cx.mark(mark, stream.ticket);
+        }
+        if shuttle.leg() == Leg::Answer {
+            self.finish(place);
+            cx.free(shuttle);
+        } else if stream.is_last {
+            self.finish(place);
+            cx.close(shuttle);
+        } else {
+            self.continue_or_close(place, shuttle, cx);
+        }
+    }
+
+    /// Asks for more of the response, unless its end was asked for in the last moment.
+    fn continue_or_close(
+        &mut self,
+        place: usize,
+        mut kept: Shuttle<Worker, Exchange>,
+        cx: &mut Cx,
+    ) {
+        let stream = &mut self.streams[place];
+        stream.place = Place::Away;
+        let ticket = stream.ticket;
+        if !kept.must_close() {
+            if let Err(e) = kept.advance(Leg::Continue) {
+                log::error!("{kept:?}: {e}");
+            }
+            cx.mark(Mark::SendContinue, ticket);
+            match cx.shore.send_continue(kept) {
+                Ok(()) => return cx.published(Mark::SendContinue, ticket),
+                Err(shuttle) => kept = shuttle,
+            }
+        }
+        let was_asked = kept.accept_close();
+        debug_assert!(was_asked, "it stayed here because of that");
+        cx.mark(Mark::SeeMustClose, ticket);
+        stream.place = Place::Done;
+        self.finish(place);
+        cx.close(kept);
+    }
+
+    /// Ends the stream. A response that lacks declared bytes is reset: the client must not take it
+    /// for whole.
+    fn finish(&mut self, place: usize) {
+        let stream = &mut self.streams[place];
+        self.budget.earn_answer();
+        if let Reply::Begun(send, body) = &mut stream.reply {
+            if body.missing() > 0 {
+                log::warn!("a response lacks {} of its declared bytes", body.missing());
+                send.send_reset(Reason::INTERNAL_ERROR);
+            } else {
+                // Fails when the stream is lost, and then nobody waits for its end.
+                let _ = send.send_data(Bytes::new(), true);
+            }
+        }
+        stream.reply = Reply::Ended;
+    }
+
+    /// The other shore gave the request back without an answer, or broke the protocol.
+    fn fail(&mut self, place: usize, shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
+        cx.disown(shuttle.berth());
+        if shuttle.leg() != Leg::Release {
+            let leg = shuttle.leg();
+            log::error!("{shuttle:?} was abandoned or sent home with {leg:?}");
+        }
+        let stream = &mut self.streams[place];
+        stream.berth = None;
+        match &mut stream.reply {
+            Reply::Unsaid(respond) if !is_mute => {
+                cx.stats.response(500);
+                let head = fields::text(500, NO_ANSWER.len(), &cx.encoder);
+                let sent = respond.send_response(head, stream.is_head);
+                if let (Ok(mut send), false) = (sent, stream.is_head) {
+                    let _ = send.send_data(Bytes::from_static(NO_ANSWER.as_bytes()), true);
+                }
+                stream.reply = Reply::Ended;
+            }
+            // A part is with the client, or nobody is believed to wait: only a reset says that
+            // nothing will come.
+            _ => stream.reset(Reason::INTERNAL_ERROR),
+        }
+        cx.orphan(shuttle);
+    }
+}
+
+/// Gives at most `share` bytes of cargo, and with the last of them the end if `is_last`.
+fn give(
+    shuttle: &Shuttle<Worker, Exchange>,
+    load: &mut Load,
+    send: &mut SendStream<Bytes>,
+    is_last: bool,
+    mut share: usize,
+    waker: &mut Context<'_>,
+) -> Gave {
+    while load.left > 0 {
+        if share == 0 {
+            return Gave::Share;
+        }
+        let wanted = load.left.min(share);
+        send.reserve_capacity(wanted);
+        let room = send.capacity().min(wanted);
+        if room == 0 {
+            // Told only when it grows, so it is asked for after it was found to be nothing.
+            match send.poll_capacity(waker) {
+                Poll::Ready(Some(Ok(_))) => continue,
+                _ => return Gave::Blocked,
+            }
+        }
+        let bytes = copy_cargo(shuttle, load.given, room);
+        load.given += room;
+        load.left -= room;
+        share -= room;
+        if send.send_data(bytes, is_last && load.left == 0).is_err() {
+            // The stream is lost; its next look tells.
+            return Gave::Blocked;
+        }
+    }
+    Gave::All
+}
+
+fn cargo_len(shuttle: &Shuttle<Worker, Exchange>) -> usize {
+    if shuttle.leg() == Leg::Close {
+        return 0;
+    }
+    let (exchange, lent) = shuttle.parts();
+    exchange.part.len() + lent.map(<[u8]>::len).sum::<usize>()
+}
+
+/// A copy of `len` bytes of the cargo after the first `skipped`.
+fn copy_cargo(shuttle: &Shuttle<Worker, Exchange>, mut skipped: usize, mut len: usize) -> Bytes {
+    let (exchange, lent) = shuttle.parts();
+    let mut copy = Vec::with_capacity(len);
+    for piece in std::iter::once(&exchange.part[..]).chain(lent) {
+        let unseen = &piece[skipped.min(piece.len())..];
+        skipped -= piece.len() - unseen.len();
+        let here = len.min(unseen.len());
+        copy.extend_from_slice(&unseen[..here]);
+        len -= here;
+        if len == 0 {
+            break;
+        }
+    }
+    Bytes::from(copy)
+}
