@@ -8,6 +8,7 @@
 
 mod ending;
 mod input;
+mod more;
 mod opening;
 mod outbox;
 mod trips;
@@ -29,7 +30,7 @@ use self::trips::Trip;
 pub(crate) use self::trips::makes_sense;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::DRAIN_IDLE_MS;
+use crate::limits::{DRAIN_IDLE_MS, LOOKS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
@@ -96,6 +97,8 @@ pub(crate) struct Conn {
     has_turn: bool,
     /// It is in the list of those to be driven again.
     is_again: bool,
+    /// How often it may still look, in this turn, for what was appended to its shuttles.
+    looks_left: usize,
     /// What it waits for, and since when.
     wait: Wait,
     since: Instant,
@@ -142,6 +145,7 @@ impl Conn {
             is_waiting: false,
             has_turn: false,
             is_again: false,
+            looks_left: 0,
             since: cx.now,
             watches_writes: false,
         })
@@ -216,6 +220,7 @@ impl Conn {
     /// Takes in, answers and gives out for as long as something moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) if self.opening == Opening::Http2 => Fate::Turns,
             Ok(()) => self.settle_down(cx),
@@ -244,7 +249,8 @@ impl Conn {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
-        if reads_on && self.list() {
+        let goes_on = reads_on || self.is_cut_short();
+        if goes_on && self.list() {
             cx.again.push_back(self.token);
         }
         if let Err(e) = self.watch(cx) {

@@ -370,7 +370,7 @@ impl Conn {
     fn serve(&mut self, place: usize, cx: &mut Cx) {
         match self.streams[place].place {
             Place::Arriving(..) => self.receive(place, cx),
-            Place::Home(_) => self.answer(place, cx),
+            Place::Home(_) | Place::More(_) => self.answer(place, cx),
             Place::Waiting(_) | Place::Away => self.look_after(place, cx),
             Place::Loaded(..) => self.feed(place, cx),
             Place::Done => {}

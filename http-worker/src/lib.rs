@@ -78,6 +78,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod cargo;
 mod clock;
 mod config;
 mod conn;

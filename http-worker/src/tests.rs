@@ -9,6 +9,7 @@ mod floods;
 mod gone;
 mod http;
 mod http2;
+mod more;
 mod plain;
 mod storm;
 mod tls;

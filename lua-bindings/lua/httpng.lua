@@ -67,15 +67,18 @@ end
 ---The answer to a request. Every method waits, if it must, until it is its turn to send. When the
 ---response is over, or its client has left, nothing is sent any more and the methods say so.
 ---@class httpng.io
+---@field send_window integer bytes that may be accepted and not sent before a write waits, at most 1 MiB
+---@field send_timeout number seconds; once it is assigned, writes without `is_last` have it
 ---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
 local io = {
     ---Sends a part of the body. The first one sends status 200 and `io.headers` before it. True when
-    ---the response is over or the client has left.
-    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean): boolean
+    ---the response is over or the client has left. With a timeout in seconds it waits so long at
+    ---most for room in the window, and gives nil, or a result when nothing of the part was sent.
+    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean|number): boolean|httpng.send_result?
     write = core.write,
     ---Sends status, headers (`io.headers` if they are left out) and a part of the body, if there is
-    ---one. Answers as `write` does.
-    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string, is_last?: boolean): boolean
+    ---one, or a timeout in seconds instead of it. Answers as `write` does.
+    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string|number, is_last?: boolean): boolean|httpng.send_result?
     write_header = core.write_header,
     ---Ends the response.
     ---@type fun(self: httpng.io)
@@ -83,6 +86,15 @@ local io = {
     ---Whether the response is over or its client has left.
     ---@type fun(self: httpng.io): boolean
     is_closed = core.is_closed,
+    ---How far the body got: bytes that were accepted and bytes that are sent; whether the client
+    ---has left before all of it was; whether the head has left.
+    ---@type fun(self: httpng.io): httpng.send_stats
+    get_send_stats = core.get_send_stats,
+    ---Waits until `position` bytes of the body are sent; if it is 0 or below, until not more than
+    ---`-position` bytes are accepted and not sent. nil if it is so; a result if the client has left,
+    ---the response is over, or the timeout (in seconds, `io.send_timeout` if left out) has passed.
+    ---@type fun(self: httpng.io, position: integer, timeout?: number): httpng.send_result?
+    wait = core.wait,
     -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
@@ -94,8 +106,50 @@ end
 
 core.set_metatables(
     { __index = core.bind(core.req_index, request), __tostring = function() return 'request' end },
-    { __index = core.bind(core.io_index, io), __tostring = function() return 'io' end },
+    {
+        __index = core.bind(core.io_index, io),
+        __newindex = core.io_set_field,
+        __tostring = function() return 'io' end,
+    },
     flatten)
+
+---How far a response got.
+---@class httpng.send_stats
+---@field current integer bytes of the body that were accepted
+---@field sent integer bytes of them that are sent
+---@field cancelled boolean
+---@field headers_were_sent boolean
+
+---Why something was not sent. `httpng.cancelled` and its neighbours say what is in it.
+---@class httpng.send_result
+
+---What `write`, `write_header` or `wait` answered: whether the client has left. nil, for nil.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.cancelled(result)
+    if type(result) == 'table' then return result.cancelled end
+    return result
+end
+
+---Whether the head had left.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.headers_were_sent(result)
+    if type(result) == 'table' then return result.headers_were_sent end
+    -- A boolean that is true may stand for a client that left before.
+    if result == true then return nil end
+    return true
+end
+
+---How many bytes of the body were sent by then.
+---@param result httpng.send_result
+---@return integer
+function httpng.body_bytes_sent(result)
+    if type(result) ~= 'table' then
+        error('there is no send result, everything was accepted', 2)
+    end
+    return result.body_bytes_sent
+end
 
 -- Configuration -------------------------------------------------------------------------------
 
@@ -114,6 +168,8 @@ local INTEGERS = {
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
+    -- More than that a shuttle does not hold.
+    { 'default_send_window', 1024 * 1024, 1, 1024 * 1024 },
 }
 
 -- Ours, in seconds: how long a client may take.
@@ -273,6 +329,7 @@ local OTHERS = {
     listen = true, handler = true, sites = true, thread_termination_timeout = true,
     use_body_split = true, min_proto_version = true, openssl_security_level = true,
     c_sites_func = true, c_sites_func_param = true, stage = true,
+    default_send_timeout = true,
 }
 
 ---Says which options nobody reads: most are misspelt.
@@ -298,6 +355,8 @@ local function read(cfg, before, listeners)
     end
     for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
     new.thread_termination_timeout = seconds(cfg, 'thread_termination_timeout', 60)
+    new.default_send_timeout = seconds(cfg, 'default_send_timeout', 30)
+    new.has_send_timeout = option(cfg, 'default_send_timeout') ~= nil
     for _, row in ipairs(TIMEOUTS) do
         local value = seconds(cfg, row[1], row[2])
         if value <= 0 then error(('parameter %s is not above zero'):format(row[1]), 0) end
@@ -332,8 +391,8 @@ local function read(cfg, before, listeners)
     end
     new.min_tls = TLS_VERSIONS[new.min_proto_version]
     local stage = option(cfg, 'stage')
-    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 then
-        error('stage is not 1, 2 or 3', 0)
+    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 and stage ~= 4 then
+        error('stage is not 1, 2, 3 or 4', 0)
     end
     new.stage = stage
     return new
@@ -392,7 +451,9 @@ end
 ---@field body_timeout? number seconds of silence in a request body, default 60
 ---@field idle_timeout? number seconds between requests, default 75
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
----@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
+---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
+---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
+---@field stage? 1|2|3|4 in 1 to 3 a write waits until the one before was sent, in 4 (the default) only for room; `close` waits in 1 and 2
 
 ---Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
 function httpng.shutdown()

@@ -10,8 +10,9 @@ use http_proto::h2::ResponseBody;
 use http_proto::{Exchange, Leg};
 use shuttle_core::{Shuttle, Worker};
 
-use super::stream::{Load, Lot, Place, Reply};
+use super::stream::{Lot, Place, Reply};
 use super::{Conn, fields};
+use crate::cargo::{self, Cargo};
 use crate::conn::makes_sense;
 use crate::context::Cx;
 use crate::limits::{HTTP2_OUTPUT_BYTES, HTTP2_SHARE_BYTES};
@@ -39,13 +40,22 @@ impl Conn {
             return self.lose(place, cx);
         }
         match std::mem::replace(&mut stream.place, Place::Done) {
-            Place::Home(shuttle) if makes_sense(&shuttle) => self.load(place, shuttle, cx),
+            Place::Home(shuttle) if makes_sense(&shuttle) => {
+                self.load(place, shuttle, Cargo::of_arrival, cx);
+            }
             Place::Home(shuttle) => self.fail(place, shuttle, cx),
+            Place::More(shuttle) => self.load(place, shuttle, Cargo::of_appended, cx),
             other => stream.place = other,
         }
     }
 
-    fn load(&mut self, place: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+    fn load(
+        &mut self,
+        place: usize,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        take_stock: impl Fn(&mut Shuttle<Worker, Exchange>) -> Cargo,
+        cx: &mut Cx,
+    ) {
         let stream = &mut self.streams[place];
         let is_first = matches!(stream.reply, Reply::Unsaid(_));
         match shuttle.leg() {
@@ -54,31 +64,30 @@ impl Conn {
             _ => {}
         }
         let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
-        let took_close = !asked && shuttle.must_close() && shuttle.accept_close();
+        // Nothing is appended after the close, so what is found after it was seen is all.
+        let sees_close = !asked && shuttle.must_close();
+        let cargo = take_stock(&mut shuttle);
+        let took_close = sees_close && shuttle.accept_close();
         if took_close {
             cx.mark(Mark::SeeMustClose, stream.ticket);
         }
         stream.is_last = asked || took_close;
         stream.sent_mark = Some(match shuttle.leg() {
-            Leg::Close => Mark::EndToClient,
+            Leg::Close if cargo.len() == 0 => Mark::EndToClient,
+            Leg::Close => Mark::BodyAndEndToClient,
             _ if took_close => Mark::BodyAndEndToClient,
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
-        let len = cargo_len(&shuttle);
         if is_first {
-            self.begin(place, &shuttle, len, cx);
+            self.begin(place, &shuttle, cargo.len(), cx);
         }
         let stream = &mut self.streams[place];
         let admitted = match &mut stream.reply {
-            Reply::Begun(_, body) => body.admit(len),
+            Reply::Begun(_, body) => body.admit(cargo.len()),
             Reply::Unsaid(_) | Reply::Ended => 0,
         };
-        let load = Load {
-            given: 0,
-            left: admitted,
-        };
-        stream.place = Place::Loaded(shuttle, load);
+        stream.place = Place::Loaded(shuttle, cargo.cut(admitted));
         stream.since = cx.now;
         self.feed(place, cx);
     }
@@ -117,7 +126,7 @@ impl Conn {
         if stream.lot(&mut waker) == Lot::Gone {
             return self.lose(place, cx);
         }
-        let Place::Loaded(shuttle, load) = &mut stream.place else {
+        let Place::Loaded(shuttle, cargo) = &mut stream.place else {
             return;
         };
         let Reply::Begun(send, body) = &mut stream.reply else {
@@ -125,15 +134,18 @@ impl Conn {
         };
         let room = HTTP2_OUTPUT_BYTES.saturating_sub(self.handed);
         let share = room.min(HTTP2_SHARE_BYTES);
-        let before = load.given;
+        let before = cargo.len();
         // A body that has its declared length is over, whether or not that was said.
         let ends = body.is_full() || (stream.is_last && body.missing() == 0);
-        let gave = give(shuttle, load, send, ends, share, &mut waker);
-        let given = load.given - before;
+        let gave = give(shuttle, cargo, send, ends, share, &mut waker);
+        let given = before - cargo.len();
         if given > 0 {
             stream.since = cx.now;
             self.handed += given;
             self.budget.earn_bytes(given);
+        }
+        if given > 0 && !matches!(gave, Gave::All) {
+            cx.shore.tell_progress(shuttle);
         }
         match gave {
             Gave::All => {
@@ -173,7 +185,8 @@ impl Conn {
     /// The cargo is with the engine: says so to the other shore.
     fn unload(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
-        let Place::Loaded(shuttle, _) = std::mem::replace(&mut stream.place, Place::Done) else {
+        let Place::Loaded(mut shuttle, _) = std::mem::replace(&mut stream.place, Place::Done)
+        else {
             return;
         };
         if let Some(mark) = stream.sent_mark.take() {
@@ -181,41 +194,51 @@ impl Conn {
         }
         if shuttle.leg() == Leg::Answer {
             self.finish(place);
-            cx.free(shuttle);
-        } else if stream.is_last {
+            return cx.free(shuttle);
+        }
+        cargo::settle(&mut shuttle);
+        if stream.is_last {
             self.finish(place);
             cx.close(shuttle);
         } else {
-            self.continue_or_close(place, shuttle, cx);
+            self.go_on_with(place, shuttle, cx);
         }
     }
 
-    /// Asks for more of the response, unless its end was asked for in the last moment.
-    fn continue_or_close(
-        &mut self,
-        place: usize,
-        mut kept: Shuttle<Worker, Exchange>,
-        cx: &mut Cx,
-    ) {
-        let stream = &mut self.streams[place];
-        stream.place = Place::Away;
-        let ticket = stream.ticket;
-        if !kept.must_close() {
+    /// What was loaded has gone. Sends what was appended meanwhile, or ends the response if TX
+    /// asked for that, or gives the shuttle back for more.
+    fn go_on_with(&mut self, place: usize, mut kept: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        let ticket = kept.worker_ticket;
+        // Each round but the last found that TX had just done something: there are two at most
+        // before one of the first two ways out.
+        loop {
+            if kept.find_chunks() > 0 {
+                cx.shore.tell_progress(&kept);
+                self.streams[place].place = Place::More(kept);
+                return self.ready.note(place);
+            }
+            if kept.must_close() {
+                if kept.accept_close() {
+                    cx.mark(Mark::SeeMustClose, ticket);
+                    self.finish(place);
+                    return cx.close(kept);
+                }
+                continue;
+            }
             if let Err(e) = kept.advance(Leg::Continue) {
                 log::error!("{kept:?}: {e}");
             }
+            self.streams[place].place = Place::Away;
             cx.mark(Mark::SendContinue, ticket);
             match cx.shore.send_continue(kept) {
                 Ok(()) => return cx.published(Mark::SendContinue, ticket),
                 Err(shuttle) => kept = shuttle,
             }
+            self.streams[place].place = Place::Done;
+            if let Err(e) = kept.advance(Leg::Write) {
+                log::error!("{kept:?}: {e}");
+            }
         }
-        let was_asked = kept.accept_close();
-        debug_assert!(was_asked, "it stayed here because of that");
-        cx.mark(Mark::SeeMustClose, ticket);
-        stream.place = Place::Done;
-        self.finish(place);
-        cx.close(kept);
     }
 
     /// Ends the stream. A response that lacks declared bytes is reset: the client must not take it
@@ -263,20 +286,20 @@ impl Conn {
     }
 }
 
-/// Gives at most `share` bytes of cargo, and with the last of them the end if `is_last`.
+/// Gives at most `share` bytes of cargo, and with the last of them the end if `ends`.
 fn give(
-    shuttle: &Shuttle<Worker, Exchange>,
-    load: &mut Load,
+    shuttle: &mut Shuttle<Worker, Exchange>,
+    cargo: &mut Cargo,
     send: &mut SendStream<Bytes>,
-    is_last: bool,
+    ends: bool,
     mut share: usize,
     waker: &mut Context<'_>,
 ) -> Gave {
-    while load.left > 0 {
+    while cargo.len() > 0 {
         if share == 0 {
             return Gave::Share;
         }
-        let wanted = load.left.min(share);
+        let wanted = cargo.len().min(share);
         send.reserve_capacity(wanted);
         let room = send.capacity().min(wanted);
         if room == 0 {
@@ -286,39 +309,18 @@ fn give(
                 _ => return Gave::Blocked,
             }
         }
-        let bytes = copy_cargo(shuttle, load.given, room);
-        load.given += room;
-        load.left -= room;
+        let mut copy = Vec::with_capacity(room);
+        let pieces = cargo.cut(room).pieces(shuttle);
+        pieces.for_each(|piece| copy.extend_from_slice(piece));
+        cargo.advance(shuttle, room);
         share -= room;
-        if send.send_data(bytes, is_last && load.left == 0).is_err() {
+        if send
+            .send_data(copy.into(), ends && cargo.len() == 0)
+            .is_err()
+        {
             // The stream is lost; its next look tells.
             return Gave::Blocked;
         }
     }
     Gave::All
-}
-
-fn cargo_len(shuttle: &Shuttle<Worker, Exchange>) -> usize {
-    if shuttle.leg() == Leg::Close {
-        return 0;
-    }
-    let (exchange, lent) = shuttle.parts();
-    exchange.part.len() + lent.map(<[u8]>::len).sum::<usize>()
-}
-
-/// A copy of `len` bytes of the cargo after the first `skipped`.
-fn copy_cargo(shuttle: &Shuttle<Worker, Exchange>, mut skipped: usize, mut len: usize) -> Bytes {
-    let (exchange, lent) = shuttle.parts();
-    let mut copy = Vec::with_capacity(len);
-    for piece in std::iter::once(&exchange.part[..]).chain(lent) {
-        let unseen = &piece[skipped.min(piece.len())..];
-        skipped -= piece.len() - unseen.len();
-        let here = len.min(unseen.len());
-        copy.extend_from_slice(&unseen[..here]);
-        len -= here;
-        if len == 0 {
-            break;
-        }
-    }
-    Bytes::from(copy)
 }

@@ -11,6 +11,7 @@ use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
 
+use crate::cargo::Cargo;
 use crate::context::Incoming;
 
 /// Where the request, or the answer to it, is.
@@ -24,18 +25,11 @@ pub(super) enum Place {
     /// Back, not looked at yet.
     Home(Shuttle<Worker, Exchange>),
     /// Back, and its cargo is being given to the engine.
-    Loaded(Shuttle<Worker, Exchange>, Load),
+    Loaded(Shuttle<Worker, Exchange>, Cargo),
+    /// Still here: more was appended to it while its cargo went.
+    More(Shuttle<Worker, Exchange>),
     /// All is said.
     Done,
-}
-
-/// Cargo that is being given to the engine.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    /// Bytes given.
-    pub(super) given: usize,
-    /// Bytes still to be given.
-    pub(super) left: usize,
 }
 
 /// The way back to the client.

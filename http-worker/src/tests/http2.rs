@@ -522,3 +522,50 @@ fn r33_nothing_is_left_of_a_connection_that_turned() {
     assert_eq!(world.stats().timeouts, 0);
     world.check_balance();
 }
+
+/// What TX appends while the shuttle is here leaves as the client's windows admit, and TX hears of
+/// it.
+#[test]
+fn what_is_appended_is_sent_too() {
+    let (mut world, mut client) = world();
+    let stream = client.get(&mut world, "/w");
+    let mut shuttle = world.take();
+    let berth = shuttle.berth();
+    shuttle.write_head(200, &[]).unwrap();
+    shuttle.write(b"one", false).unwrap();
+    world.tx().send(shuttle);
+    world.tx().append(berth, b" two");
+    client.settle(&mut world);
+    assert_eq!(client.text(stream), "200 || one two");
+    assert_eq!(world.tx().progress(berth).unwrap().sent_bytes, 4);
+    client.holds.push(stream);
+    let mut shuttle = world.take();
+    shuttle.write(b"", false).unwrap();
+    shuttle.lend_static(&LARGE);
+    world.send(shuttle);
+    client.settle(&mut world);
+    assert_eq!(world.at_tx(), "");
+    world.tx().append(berth, b" three");
+    client.settle(&mut world);
+    assert_eq!(world.at_tx(), "", "behind what the window does not admit");
+    client.holds.clear();
+    client.settle(&mut world);
+    assert_eq!(client.text(stream), "[1048576 x] three");
+    assert_eq!(world.tx().progress(berth).unwrap().sent_bytes, 10);
+    assert_eq!(world.at_tx(), "Continue /w");
+    let mut shuttle = world.take();
+    shuttle.unpin();
+    shuttle.write(b"", false).unwrap();
+    shuttle.lend_static(&LARGE);
+    client.holds.push(stream);
+    world.send(shuttle);
+    world.tx().append(berth, b" four");
+    let verdict = world.tx().must_close(berth);
+    assert_eq!(verdict, shuttle_core::MustClose::InTime);
+    client.holds.clear();
+    client.settle(&mut world);
+    assert_eq!(client.text(stream), "[1048576 x] four<end>");
+    assert_eq!(world.at_tx(), "Closed /w");
+    world.go(Leg::Release);
+    world.check_balance();
+}
