@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::client2::Gateway;
 use crate::harness::{PATIENCE, certificate};
 
 trait Wire: Read + Write + Send {}
@@ -43,26 +44,34 @@ impl Client {
         }
     }
 
-    pub(crate) fn tls(addr: SocketAddr) -> Self {
+    /// HTTP/2 in the words of HTTP/1, see [`Gateway`].
+    pub(crate) fn tcp2(addr: SocketAddr) -> Self {
         let socket = socket(addr);
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate().der.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = "localhost".try_into().unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let wire = StreamOwned::new(session, socket.try_clone().unwrap());
         Self {
-            wire: Box::new(wire),
+            wire: Box::new(Gateway::new(socket.try_clone().unwrap())),
             socket,
             buffer: Vec::new(),
         }
     }
 
+    pub(crate) fn tls(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        Self {
+            wire: Box::new(tls(&socket, &[])),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// HTTP/2 in the words of HTTP/1, see [`Gateway`].
+    pub(crate) fn tls2(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        Self {
+            wire: Box::new(Gateway::new(tls(&socket, &[b"h2"]))),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.wire.write_all(bytes.as_ref()).unwrap();
         self.wire.flush().unwrap();
@@ -193,6 +202,22 @@ impl Client {
     pub(crate) fn ended(&mut self) -> bool {
         self.rest().is_empty()
     }
+}
+
+/// TLS on a socket, with these protocols to choose from.
+fn tls(socket: &TcpStream, protocols: &[&[u8]]) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate().der.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    let name = "localhost".try_into().unwrap();
+    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(session, socket.try_clone().unwrap())
 }
 
 fn socket(addr: SocketAddr) -> TcpStream {

@@ -13,6 +13,7 @@
 
 mod cli;
 mod client;
+mod client2;
 mod cmodules;
 mod demo;
 mod docs;
