@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::harness::{PATIENCE, certificate};
+use crate::harness::{PATIENCE, TestCertificate, certificate};
 
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
@@ -44,16 +44,21 @@ impl Client {
     }
 
     pub(crate) fn tls(addr: SocketAddr) -> Self {
+        Self::tls_to(addr, "localhost", certificate())
+    }
+
+    /// Asks for this name, and believes only in this certificate.
+    pub(crate) fn tls_to(addr: SocketAddr, name: &str, trusted: &TestCertificate) -> Self {
         let socket = socket(addr);
         let mut roots = RootCertStore::empty();
-        roots.add(certificate().der.clone()).unwrap();
+        roots.add(trusted.der.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let name = "localhost".try_into().unwrap();
+        let name = name.to_owned().try_into().unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
         let wire = StreamOwned::new(session, socket.try_clone().unwrap());
         Self {

@@ -14,6 +14,7 @@
 mod cli;
 mod client;
 mod cmodules;
+mod compat;
 mod demo;
 mod docs;
 mod drawing;
