@@ -8,6 +8,7 @@
 
 mod ending;
 mod input;
+mod more;
 mod outbox;
 mod trips;
 
@@ -26,7 +27,7 @@ use self::outbox::Outbox;
 use self::trips::Trip;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::DRAIN_IDLE_MS;
+use crate::limits::{DRAIN_IDLE_MS, LOOKS_PER_TURN_COUNT};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -102,6 +103,8 @@ pub(crate) struct Conn {
     has_turn: bool,
     /// It is in the list of those to be driven again.
     is_again: bool,
+    /// How often it may still look, in this turn, for what was appended to its shuttles.
+    looks_left: usize,
     /// What it waits for, and since when.
     wait: Wait,
     since: Instant,
@@ -147,6 +150,7 @@ impl Conn {
             is_waiting: false,
             has_turn: false,
             is_again: false,
+            looks_left: 0,
             since: cx.now,
             watches_writes: false,
         })
@@ -226,6 +230,7 @@ impl Conn {
     /// Takes in, answers and gives out for as long as something moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
@@ -253,7 +258,8 @@ impl Conn {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
-        if reads_on && self.list() {
+        let goes_on = reads_on || self.is_cut_short();
+        if goes_on && self.list() {
             cx.again.push_back(self.token);
         }
         if let Err(e) = self.watch(cx) {

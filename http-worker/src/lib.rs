@@ -72,6 +72,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod cargo;
 mod clock;
 mod config;
 mod conn;

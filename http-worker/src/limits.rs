@@ -78,8 +78,14 @@ pub const UNFLUSHED_COUNT: usize = 128;
 pub const READ_BYTES: usize = 64 * 1024;
 
 /// Slices given to one `writev`. The kernel takes 1024; more than this many per call gains
-/// nothing measurable and would cost stack.
-pub const WRITE_SLICES_COUNT: usize = 64;
+/// nothing measurable and would cost stack. Head, frame and end of a response, and as many lent
+/// pieces between them as a shuttle has room for.
+pub const WRITE_SLICES_COUNT: usize = 72;
+
+/// How often in one turn a connection sends what was appended to its shuttle while it was sending:
+/// a program that never stops writing, to a client that takes all of it, must not keep the others
+/// waiting. So many batches of up to 1 MiB are a few milliseconds.
+pub const LOOKS_PER_TURN_COUNT: usize = 8;
 
 /// Encrypted bytes that one TLS connection may have waiting for the socket, and the most that is
 /// encrypted ahead: two records beyond the usual socket buffer's refill.

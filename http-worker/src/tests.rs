@@ -6,6 +6,7 @@ mod drawn;
 mod ending;
 mod gone;
 mod http;
+mod more;
 mod plain;
 mod storm;
 mod tls;

@@ -66,15 +66,18 @@ end
 ---The answer to a request. Every method waits, if it must, until it is its turn to send. When the
 ---response is over, or its client has left, nothing is sent any more and the methods say so.
 ---@class httpng.io
+---@field send_window integer bytes that may be accepted and not sent before a write waits, at most 1 MiB
+---@field send_timeout number seconds; once it is assigned, writes without `is_last` have it
 ---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
 local io = {
     ---Sends a part of the body. The first one sends status 200 and `io.headers` before it. True when
-    ---the response is over or the client has left.
-    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean): boolean
+    ---the response is over or the client has left. With a timeout in seconds it waits so long at
+    ---most for room in the window, and gives nil, or a result when nothing of the part was sent.
+    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean|number): boolean|httpng.send_result?
     write = core.write,
     ---Sends status, headers (`io.headers` if they are left out) and a part of the body, if there is
-    ---one. Answers as `write` does.
-    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string, is_last?: boolean): boolean
+    ---one, or a timeout in seconds instead of it. Answers as `write` does.
+    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string|number, is_last?: boolean): boolean|httpng.send_result?
     write_header = core.write_header,
     ---Ends the response.
     ---@type fun(self: httpng.io)
@@ -82,6 +85,15 @@ local io = {
     ---Whether the response is over or its client has left.
     ---@type fun(self: httpng.io): boolean
     is_closed = core.is_closed,
+    ---How far the body got: bytes that were accepted and bytes that are sent; whether the client
+    ---has left before all of it was; whether the head has left.
+    ---@type fun(self: httpng.io): httpng.send_stats
+    get_send_stats = core.get_send_stats,
+    ---Waits until `position` bytes of the body are sent; if it is 0 or below, until not more than
+    ---`-position` bytes are accepted and not sent. nil if it is so; a result if the client has left,
+    ---the response is over, or the timeout (in seconds, `io.send_timeout` if left out) has passed.
+    ---@type fun(self: httpng.io, position: integer, timeout?: number): httpng.send_result?
+    wait = core.wait,
     -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
@@ -93,8 +105,50 @@ end
 
 core.set_metatables(
     { __index = core.bind(core.req_index, request), __tostring = function() return 'request' end },
-    { __index = core.bind(core.io_index, io), __tostring = function() return 'io' end },
+    {
+        __index = core.bind(core.io_index, io),
+        __newindex = core.io_set_field,
+        __tostring = function() return 'io' end,
+    },
     flatten)
+
+---How far a response got.
+---@class httpng.send_stats
+---@field current integer bytes of the body that were accepted
+---@field sent integer bytes of them that are sent
+---@field cancelled boolean
+---@field headers_were_sent boolean
+
+---Why something was not sent. `httpng.cancelled` and its neighbours say what is in it.
+---@class httpng.send_result
+
+---What `write`, `write_header` or `wait` answered: whether the client has left. nil, for nil.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.cancelled(result)
+    if type(result) == 'table' then return result.cancelled end
+    return result
+end
+
+---Whether the head had left.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.headers_were_sent(result)
+    if type(result) == 'table' then return result.headers_were_sent end
+    -- A boolean that is true may stand for a client that left before.
+    if result == true then return nil end
+    return true
+end
+
+---How many bytes of the body were sent by then.
+---@param result httpng.send_result
+---@return integer
+function httpng.body_bytes_sent(result)
+    if type(result) ~= 'table' then
+        error('there is no send result, everything was accepted', 2)
+    end
+    return result.body_bytes_sent
+end
 
 -- Configuration -------------------------------------------------------------------------------
 

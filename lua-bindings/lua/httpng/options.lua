@@ -23,7 +23,9 @@ local options = {}
 ---@field body_timeout? number seconds of silence in a request body, default 60
 ---@field idle_timeout? number seconds between requests, default 75
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
----@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
+---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
+---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
+---@field stage? 1|2|3|4 in 1 to 3 a write waits until the one before was sent, in 4 (the default) only for room; `close` waits in 1 and 2
 
 -- Name, default, least, most.
 local INTEGERS = {
@@ -32,6 +34,8 @@ local INTEGERS = {
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
+    -- More than that a shuttle does not hold.
+    { 'default_send_window', 1024 * 1024, 1, 1024 * 1024 },
 }
 
 -- Name, default. Ours, in seconds above zero: how long a client may take.
@@ -50,6 +54,7 @@ local OTHERS = {
     { 'listen' }, { 'handler' }, { 'sites' }, { 'thread_termination_timeout' },
     { 'min_proto_version' }, { 'openssl_security_level' },
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
+    { 'default_send_timeout' },
 }
 
 local TLS_VERSIONS = {
@@ -147,6 +152,8 @@ end
 local function read_tables(new, cfg)
     for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
     new.thread_termination_timeout = number(cfg, 'thread_termination_timeout', 60)
+    new.default_send_timeout = number(cfg, 'default_send_timeout', 30)
+    new.has_send_timeout = option(cfg, 'default_send_timeout') ~= nil
     for _, row in ipairs(TIMEOUTS) do new[row[1]] = timeout(cfg, unpack(row)) end
     for _, row in ipairs(FLAGS) do new[row[1]] = option(cfg, row[1]) and true or false end
 end
@@ -187,8 +194,8 @@ end
 
 local function read_stage(new, cfg)
     local stage = option(cfg, 'stage')
-    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 then
-        fail('stage is not 1, 2 or 3')
+    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 and stage ~= 4 then
+        fail('stage is not 1, 2, 3 or 4')
     end
     new.stage = stage
 end

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http_proto::{Exchange, Site, Sites};
 use shuttle_core::TxEnd;
 
 use crate::config::{ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion};
 use crate::env::Stage;
-use crate::host::{Handler, Metatables};
+use crate::host::{Handler, Metatables, SendDefaults};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
@@ -104,7 +105,7 @@ fn take_over(stack: &mut Stack, ends: Result<Vec<TxEnd<Exchange>>, String>) -> O
     }
 }
 
-/// What of a configuration is ours: handlers and stage.
+/// What of a configuration is ours: handlers, stage, and what holds for sending.
 fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     let sites = read_sites(stack)?;
     release(stack, &realm.http.set_sites(sites));
@@ -112,7 +113,24 @@ fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     if let Some(stage) = stage.and_then(Stage::from_number) {
         realm.stage.set(stage);
     }
+    realm.http.sending.set(read_send_defaults(stack));
     Ok(())
+}
+
+/// `config.default_send_window`, `config.default_send_timeout`, and whether the latter was given.
+fn read_send_defaults(stack: &mut Stack) -> SendDefaults {
+    let ours = SendDefaults::default();
+    let window = stack.number_field(1, "default_send_window");
+    let timeout = stack.number_field(1, "default_send_timeout");
+    let timeout = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)));
+    let _ = stack.raw_field(1, "has_send_timeout");
+    let is_timeout_given = stack.truth(-1);
+    stack.pop(1);
+    SendDefaults {
+        window_bytes: window.map_or(ours.window_bytes, |bytes| bytes as u64),
+        timeout: timeout.map_or(ours.timeout, |timeout| timeout.unwrap_or(Duration::MAX)),
+        is_timeout_given,
+    }
 }
 
 /// Anchors the handlers of `config.sites`.

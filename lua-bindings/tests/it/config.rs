@@ -198,7 +198,7 @@ fn protocol_and_stage_that_are_refused() {
             "{handler = h, c_sites_func = h}",
             "c_sites_func: handlers in C are not served by this version",
         ),
-        ("{handler = h, stage = 4}", "stage is not 1, 2 or 3"),
+        ("{handler = h, stage = 5}", "stage is not 1, 2, 3 or 4"),
     ];
     for (argument, message) in cases {
         assert_eq!(refused(argument), message, "{argument}");

@@ -11,6 +11,7 @@ mod handlers;
 mod lua_files;
 mod reload;
 mod requests;
+mod sending;
 mod storm;
 mod stress;
 mod threads;
