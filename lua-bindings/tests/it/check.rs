@@ -240,6 +240,8 @@ impl Play {
     /// The worker's Continue has left when the handler, told by the global `G.go`, closes.
     pub(crate) fn late_close(&mut self, number: u64) {
         let mut shuttle = self.held.remove(&number).unwrap();
+        let found = shuttle.chunks().map(<[u8]>::len).sum();
+        shuttle.consumed(found);
         shuttle.advance(Leg::Continue).unwrap();
         let go = self.world.env.load_text("=go", b"G.go = true").unwrap();
         self.world.env.start(go).unwrap();
