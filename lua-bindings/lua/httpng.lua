@@ -6,7 +6,26 @@ local options = require('httpng.options')
 local router = require('httpng.router')
 
 ---@class httpng
-local httpng = { router = router }
+---@field router httpng.router
+---@field handler httpng.router a router for programs that need only one: `cfg { handler = httpng.handler }`
+local httpng = { router = router, handler = router.new() }
+
+---Adds a route to `httpng.handler`, as `router:route` does.
+---@param options httpng.route.options
+---@param handler fun(req: httpng.request, io: httpng.io): table?
+function httpng.route(options, handler)
+    local wrong = router._add(httpng.handler, options, handler)
+    if wrong then error('httpng.route: ' .. wrong, 2) end
+end
+
+---Deletes routes of `httpng.handler`, as `router:delete` does.
+---@param options string|httpng.route.options
+---@return integer count how many there were
+function httpng.delete(options)
+    local count, wrong = router._delete(httpng.handler, options)
+    if wrong then error('httpng.delete: ' .. wrong, 2) end
+    return count
+end
 
 -- Requests ------------------------------------------------------------------------------------
 
@@ -39,12 +58,19 @@ local request = {}
 ---@field type 'SOCK_STREAM'
 ---@field protocol 'tcp'
 
----What a router's pattern captured, or nil.
+---What a router's pattern captured, or was set before; nil if nothing was. With a value: sets it.
 ---@param name string
----@return string?
-function request:stash(name)
+---@param ... any the value to keep for whoever asks later; nil forgets it
+---@return any
+function request:stash(name, ...)
     local stash = rawget(self, '_stash')
-    return stash and stash[name]
+    if select('#', ...) == 0 then return stash and stash[name] end
+    if not stash then
+        stash = {}
+        rawset(self, '_stash', stash)
+    end
+    stash[name] = (...)
+    return (...)
 end
 
 ---All values of a header, in the order in which they came.
