@@ -128,23 +128,29 @@ local state = 'idle' -- 'configuring', 'running', 'stopping'
 local running -- what was applied last
 local debug_hooks = {}
 
+---Checks and applies; what is said is why it cannot be done.
+local function apply(cfg, before, listeners)
+    local new = options.read(cfg, before, listeners)
+    options.warn_of_unknown(cfg)
+    local failed = (before and core.reconfigure or core.start)(new)
+    if failed then error(failed, 0) end
+    running = new
+    -- Then nobody is answered any more as it was before.
+    while core.is_relistening() do fiber.sleep(0.002) end
+end
+
 local function configure(cfg)
+    local listeners = options.normalise_listen(cfg)
     if state == 'stopping' then error('shutdown is in progress', 0) end
     if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
     if running and core.is_shrinking() then
         error('Unable to reconfigure until threads will shut down', 0)
     end
-    local listeners = options.normalise_listen(cfg)
-    local before = running
-    local new = options.read(cfg, before, listeners)
+    -- The fields of a table may be functions that wait, and so may what follows.
     state = 'configuring'
-    options.warn_of_unknown(cfg)
-    local failed = (before and core.reconfigure or core.start)(new)
-    if failed then
-        state = before and 'running' or 'idle'
-        error(failed, 0)
-    end
-    running, state = new, 'running'
+    local ok, err = pcall(apply, cfg, running, listeners)
+    state = running and 'running' or 'idle'
+    if not ok then error(err, 0) end
 end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
@@ -162,6 +168,7 @@ end
 
 ---Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
 function httpng.shutdown()
+    while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
@@ -202,7 +209,7 @@ function httpng.stats() return core.stats() end
 ---itself: it would wait for its own end.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end
-    if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    if not running then error('Not configured, nothing to terminate', 2) end
     core.force_shrink()
     while core.is_shrinking() do fiber.sleep(0.002) end
 end
