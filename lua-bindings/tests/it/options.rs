@@ -52,7 +52,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("body", config.max_body_len_bytes.to_string()),
         (
             "termination",
-            termination.map_or("never".to_owned(), |ms| ms.to_string()),
+            termination.map_or_else(|| "never".to_owned(), |ms| ms.to_string()),
         ),
         ("header", config.header_timeout_ms.to_string()),
         ("body_timeout", config.body_timeout_ms.to_string()),

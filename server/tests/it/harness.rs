@@ -150,6 +150,11 @@ impl Server {
         Self::launch(httpng(), Some(path), setup, files)
     }
 
+    /// A program that says itself where it listens and how many threads serve.
+    pub(crate) fn start_own_cfg(path: &Path, setup: Setup, files: tempfile::TempDir) -> Self {
+        Self::launch_as_is(httpng(), Some(path), setup, files)
+    }
+
     /// A program (Lua text) that says itself how many threads serve; plain HTTP.
     pub(crate) fn start_own_threads(program: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
@@ -359,17 +364,25 @@ pub(crate) struct TestCertificate {
 pub(crate) fn certificate() -> &'static TestCertificate {
     static MADE: OnceLock<TestCertificate> = OnceLock::new();
     MADE.get_or_init(|| {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
         let files = tempfile::tempdir().unwrap();
         let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         TestCertificate {
+            der: make_certificate(&cert, &key),
             cert,
             key,
-            der: made.cert.der().clone(),
             _files: files,
         }
     })
+}
+
+/// Writes a new self-signed certificate for `localhost` and 127.0.0.1, and its key.
+pub(crate) fn make_certificate(
+    cert: &Path,
+    key: &Path,
+) -> rustls::pki_types::CertificateDer<'static> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(cert, made.cert.pem()).unwrap();
+    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
 }
