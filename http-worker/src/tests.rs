@@ -2,6 +2,7 @@
 //! time in the test's hands.
 
 mod bounds;
+mod doors;
 mod drawn;
 mod ending;
 mod gone;

@@ -6,7 +6,26 @@ local options = require('httpng.options')
 local router = require('httpng.router')
 
 ---@class httpng
-local httpng = { router = router }
+---@field router httpng.router
+---@field handler httpng.router a router for programs that need only one: `cfg { handler = httpng.handler }`
+local httpng = { router = router, handler = router.new() }
+
+---Adds a route to `httpng.handler`, as `router:route` does.
+---@param options httpng.route.options
+---@param handler fun(req: httpng.request, io: httpng.io): table?
+function httpng.route(options, handler)
+    local wrong = router._add(httpng.handler, options, handler)
+    if wrong then error('httpng.route: ' .. wrong, 2) end
+end
+
+---Deletes routes of `httpng.handler`, as `router:delete` does.
+---@param options string|httpng.route.options
+---@return integer count how many there were
+function httpng.delete(options)
+    local count, wrong = router._delete(httpng.handler, options)
+    if wrong then error('httpng.delete: ' .. wrong, 2) end
+    return count
+end
 
 -- Requests ------------------------------------------------------------------------------------
 
@@ -39,12 +58,19 @@ local request = {}
 ---@field type 'SOCK_STREAM'
 ---@field protocol 'tcp'
 
----What a router's pattern captured, or nil.
+---What a router's pattern captured, or was set before; nil if nothing was. With a value: sets it.
 ---@param name string
----@return string?
-function request:stash(name)
+---@param ... any the value to keep for whoever asks later; nil forgets it
+---@return any
+function request:stash(name, ...)
     local stash = rawget(self, '_stash')
-    return stash and stash[name]
+    if select('#', ...) == 0 then return stash and stash[name] end
+    if not stash then
+        stash = {}
+        rawset(self, '_stash', stash)
+    end
+    stash[name] = (...)
+    return (...)
 end
 
 ---All values of a header, in the order in which they came.
@@ -156,23 +182,29 @@ local state = 'idle' -- 'configuring', 'running', 'stopping'
 local running -- what was applied last
 local debug_hooks = {}
 
+---Checks and applies; what is said is why it cannot be done.
+local function apply(cfg, before, listeners)
+    local new = options.read(cfg, before, listeners)
+    options.warn_of_unknown(cfg)
+    local failed = (before and core.reconfigure or core.start)(new)
+    if failed then error(failed, 0) end
+    running = new
+    -- Then nobody is answered any more as it was before.
+    while core.is_relistening() do fiber.sleep(0.002) end
+end
+
 local function configure(cfg)
+    local listeners = options.normalise_listen(cfg)
     if state == 'stopping' then error('shutdown is in progress', 0) end
     if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
     if running and core.is_shrinking() then
         error('Unable to reconfigure until threads will shut down', 0)
     end
-    local listeners = options.normalise_listen(cfg)
-    local before = running
-    local new = options.read(cfg, before, listeners)
+    -- The fields of a table may be functions that wait, and so may what follows.
     state = 'configuring'
-    options.warn_of_unknown(cfg)
-    local failed = (before and core.reconfigure or core.start)(new)
-    if failed then
-        state = before and 'running' or 'idle'
-        error(failed, 0)
-    end
-    running, state = new, 'running'
+    local ok, err = pcall(apply, cfg, running, listeners)
+    state = running and 'running' or 'idle'
+    if not ok then error(err, 0) end
 end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
@@ -190,6 +222,7 @@ end
 
 ---Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
 function httpng.shutdown()
+    while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
@@ -230,7 +263,7 @@ function httpng.stats() return core.stats() end
 ---itself: it would wait for its own end.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end
-    if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    if not running then error('Not configured, nothing to terminate', 2) end
     core.force_shrink()
     while core.is_shrinking() do fiber.sleep(0.002) end
 end

@@ -176,8 +176,8 @@ fn try_get(addr: SocketAddr) -> Option<String> {
 #[test]
 fn plain_tls_and_names_side_by_side() {
     let (foo, bar) = (
-        certificate_for("foo.example"),
-        certificate_for("bar.example"),
+        certificate_for(&["foo.example"]),
+        certificate_for(&["bar.example"]),
     );
     let args = [&foo.cert, &foo.key, &bar.cert, &bar.key].map(|path| path.to_str().unwrap());
     let setup = PLAIN[2];

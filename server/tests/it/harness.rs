@@ -158,6 +158,11 @@ impl Server {
         Self::launch_as_is(command, None, setup, files)
     }
 
+    /// A program that says itself where it listens and how many threads serve.
+    pub(crate) fn start_own_cfg(path: &Path, setup: Setup, files: tempfile::TempDir) -> Self {
+        Self::launch_as_is(httpng(), Some(path), setup, files)
+    }
+
     /// A program (Lua text) that says itself how many threads serve; plain HTTP.
     pub(crate) fn start_own_threads(program: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
@@ -366,25 +371,30 @@ pub(crate) struct TestCertificate {
 
 pub(crate) fn certificate() -> &'static TestCertificate {
     static MADE: OnceLock<TestCertificate> = OnceLock::new();
-    MADE.get_or_init(|| make_certificate(&["localhost", "127.0.0.1"]))
+    MADE.get_or_init(|| certificate_for(&["localhost", "127.0.0.1"]))
 }
 
-/// Another one, for this name.
-pub(crate) fn certificate_for(name: &str) -> TestCertificate {
-    make_certificate(&[name])
-}
-
-fn make_certificate(names: &[&str]) -> TestCertificate {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
+/// Another one, for these names.
+pub(crate) fn certificate_for(names: &[&str]) -> TestCertificate {
     let files = tempfile::tempdir().unwrap();
     let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     TestCertificate {
+        der: make_certificate(&cert, &key, names),
         cert,
         key,
-        der: made.cert.der().clone(),
         _files: files,
     }
+}
+
+/// Writes a new self-signed certificate for these names, and its key.
+pub(crate) fn make_certificate(
+    cert: &Path,
+    key: &Path,
+    names: &[&str],
+) -> rustls::pki_types::CertificateDer<'static> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(cert, made.cert.pem()).unwrap();
+    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
 }

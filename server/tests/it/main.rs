@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod allowance;
 mod cli;
 mod client;
 mod cmodules;
@@ -22,6 +23,7 @@ mod graceful;
 mod handlers;
 mod harness;
 mod leavers;
+mod listeners;
 mod program;
 mod restarts;
 mod streaming;
