@@ -99,7 +99,7 @@ mod transport;
 mod worker;
 
 pub use config::WorkerConfig;
-pub use control::Command;
+pub use control::{Command, Listening, Receipt, Receipts};
 pub use limits::Limits;
 pub use listener::{Listener, SPREADS_BY_PORT, bind};
 pub use routes::{App, Routes, Serve};

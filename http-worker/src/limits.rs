@@ -152,6 +152,14 @@ pub const SPARES_COUNT: usize = 256;
 /// once would only burn the processor.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 
+/// How long a socket whose address was given up is kept for clients that had begun to shake hands
+/// with it: a round trip. The kernel begins no new ones meanwhile.
+pub(crate) const LEAVE_DOOR_MS: u64 = 250;
+
+/// When such a socket is closed at the latest, though clients wait at it: the worker has as many
+/// connections as it may have, or the system has no descriptors.
+pub(crate) const LEAVE_DOOR_MAX_MS: u64 = 1_000;
+
 /// Length of the kernel's queue of connections not yet accepted.
 pub const BACKLOG_COUNT: i32 = 4096;
 
@@ -164,6 +172,7 @@ pub const TIMER_TICK_MS: u64 = 64;
 pub const TIMER_SLOTS_COUNT: usize = 1024;
 
 const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
+const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
 const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);
@@ -192,6 +201,9 @@ pub struct Limits {
     pub streams_count: usize,
     /// Copied response bytes waiting on one connection.
     pub buffered_output_bytes: usize,
+    /// Requests that may be with the other shore at once, at least 1; the link may have fewer
+    /// berths.
+    pub shuttles_count: u16,
     /// Request body bytes in memory over all connections of the worker.
     pub buffered_bodies_bytes: usize,
     /// From the first byte of a request, or from accepting, to the end of the head.
@@ -217,6 +229,7 @@ impl Default for Limits {
             pipeline_depth_count: PIPELINE_DEPTH_COUNT,
             streams_count: STREAMS_COUNT,
             buffered_output_bytes: BUFFERED_OUTPUT_BYTES,
+            shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
             header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),
             body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
@@ -233,6 +246,7 @@ impl Limits {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
         self.pipeline_depth_count = self.pipeline_depth_count.max(1);
         self.streams_count = self.streams_count.max(1);
+        self.shuttles_count = self.shuttles_count.max(1);
         self
     }
 }

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod client2;
+mod doors;
 mod drawn;
 mod ending;
 mod floods;

@@ -23,6 +23,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("stop", verb(stop)),
     ("stopped", verb(stopped)),
     ("is_shrinking", verb(is_shrinking)),
+    ("is_relistening", verb(is_relistening)),
     ("force_shrink", verb(force_shrink)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
@@ -191,6 +192,13 @@ fn is_shrinking(stack: &mut Stack) -> Outcome {
     Ok(1)
 }
 
+/// `is_relistening()`: whether some worker does not yet listen as the last reload wants it.
+fn is_relistening(stack: &mut Stack) -> Outcome {
+    let is_relistening = realm().control.borrow_mut().is_relistening();
+    stack.push_bool(is_relistening);
+    Ok(1)
+}
+
 /// `force_shrink()`: resets the connections of threads that became too many.
 fn force_shrink(_: &mut Stack) -> Outcome {
     realm().control.borrow_mut().force_shrink();
@@ -226,10 +234,11 @@ fn stats(stack: &mut Stack) -> Outcome {
 fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
     let number = |stack: &mut Stack, name| stack.number_field(slot, name).unwrap_or(0.0);
     let ms = |stack: &mut Stack, name| (number(stack, name) * 1000.0) as u64;
-    let termination = ms(stack, "thread_termination_timeout");
+    let termination = number(stack, "thread_termination_timeout");
     Ok(ServerConfig {
         threads: number(stack, "threads") as u16,
         listeners: read_listeners(stack, slot)?,
+        reload_listeners: truth(stack, slot, "reload_listeners"),
         sites: read_site_configs(stack, slot)?,
         min_tls: match stack.text_field(slot, "min_tls").as_deref() {
             Some("1.3") => TlsVersion::V13,
@@ -238,12 +247,20 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
-        thread_termination_timeout_ms: (termination > 0).then_some(termination),
+        thread_termination_timeout_ms: (termination > 0.0)
+            .then(|| ((termination * 1000.0) as u64).max(1)),
         header_timeout_ms: ms(stack, "header_timeout").max(1),
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
     })
+}
+
+fn truth(stack: &mut Stack, slot: Slot, name: &str) -> bool {
+    let _ = stack.raw_field(slot, name);
+    let is_true = stack.truth(-1);
+    stack.pop(1);
+    is_true
 }
 
 fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, Raise> {

@@ -9,6 +9,7 @@ mod config;
 mod drawing;
 mod handlers;
 mod lua_files;
+mod options;
 mod reload;
 mod requests;
 mod sending;

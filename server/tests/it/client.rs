@@ -4,10 +4,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::CertificateDer;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 
 use crate::client2::Gateway;
-use crate::harness::{PATIENCE, certificate};
+use crate::harness::{PATIENCE, TestCertificate, certificate};
 
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
@@ -36,9 +39,46 @@ pub(crate) struct Head {
 
 impl Client {
     pub(crate) fn tcp(addr: SocketAddr) -> Self {
-        let socket = socket(addr);
+        Self::over(socket(addr))
+    }
+
+    /// A client with a socket that is connected.
+    pub(crate) fn over(socket: TcpStream) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             wire: Box::new(socket.try_clone().unwrap()),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) fn tls(addr: SocketAddr) -> Self {
+        Self::tls_to(addr, "localhost", certificate())
+    }
+
+    /// Asks for this name, and believes only in this certificate.
+    pub(crate) fn tls_to(addr: SocketAddr, name: &str, trusted: &TestCertificate) -> Self {
+        Self::tls_with(addr, name, &[&trusted.der], rustls::DEFAULT_VERSIONS)
+    }
+
+    /// A client that trusts these certificates and no others, and speaks these versions.
+    pub(crate) fn tls_trusting(
+        addr: SocketAddr,
+        trusted: &[&CertificateDer<'static>],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        Self::tls_with(addr, "localhost", trusted, versions)
+    }
+
+    fn tls_with(
+        addr: SocketAddr,
+        name: &str,
+        trusted: &[&CertificateDer<'static>],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        let socket = socket(addr);
+        Self {
+            wire: Box::new(encrypted(&socket, name, trusted, versions, &[])),
             socket,
             buffer: Vec::new(),
         }
@@ -54,24 +94,25 @@ impl Client {
         }
     }
 
-    pub(crate) fn tls(addr: SocketAddr) -> Self {
+    /// The same through TLS.
+    pub(crate) fn tls2(addr: SocketAddr) -> Self {
         let socket = socket(addr);
+        let trusted = [&certificate().der];
+        let versions = rustls::DEFAULT_VERSIONS;
+        let wire = encrypted(&socket, "localhost", &trusted, versions, &[b"h2"]);
         Self {
-            wire: Box::new(tls(&socket, &[])),
+            wire: Box::new(Gateway::new(wire)),
             socket,
             buffer: Vec::new(),
         }
     }
 
-    /// HTTP/2 in the words of HTTP/1, see [`Gateway`].
-    pub(crate) fn tls2(addr: SocketAddr) -> Self {
-        let socket = socket(addr);
-        Self {
-            wire: Box::new(Gateway::new(tls(&socket, &[b"h2"]))),
-            socket,
-            buffer: Vec::new(),
-        }
+    /// As [`send`](Self::send), where the server may refuse to hear it: a handshake that fails.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.wire.write_all(bytes.as_ref())?;
+        self.wire.flush()
     }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.wire.write_all(bytes.as_ref()).unwrap();
         self.wire.flush().unwrap();
@@ -205,17 +246,25 @@ impl Client {
 }
 
 /// TLS on a socket, with these protocols to choose from.
-fn tls(socket: &TcpStream, protocols: &[&[u8]]) -> StreamOwned<ClientConnection, TcpStream> {
+fn encrypted(
+    socket: &TcpStream,
+    name: &str,
+    trusted: &[&CertificateDer<'static>],
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&[u8]],
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate().der.clone()).unwrap();
+    for certificate in trusted {
+        roots.add((*certificate).clone()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    let name = "localhost".try_into().unwrap();
+    let name = name.to_owned().try_into().unwrap();
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
     StreamOwned::new(session, socket.try_clone().unwrap())
 }

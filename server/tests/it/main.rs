@@ -11,10 +11,12 @@
     reason = "tests"
 )]
 
+mod allowance;
 mod cli;
 mod client;
 mod client2;
 mod cmodules;
+mod compat;
 mod demo;
 mod docs;
 mod drawing;
@@ -22,6 +24,7 @@ mod graceful;
 mod handlers;
 mod harness;
 mod leavers;
+mod listeners;
 mod program;
 mod restarts;
 mod streaming;
