@@ -13,6 +13,7 @@ mod http2;
 mod more;
 mod plain;
 mod storm;
+mod streams;
 mod tls;
 mod trips;
 mod world;
