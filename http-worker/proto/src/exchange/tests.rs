@@ -12,6 +12,9 @@ worker  Write => Continue  (unless it was the last)
 TX      Request | Continue => Close
 worker  Write | Continue | Close => Closed
 TX      Request | Continue | Closed => Release
+worker  Free | WantBody => Body
+TX      Body => WantBody  (unless it was the last)
+TX      Body => Release
 worker  Answer | Release => Free
 ";
     assert_eq!(table_text(), expected);
@@ -108,6 +111,12 @@ fn trips_of_the_protocol() {
         "at Free",
         "cancel between writes"
     );
+    assert_eq!(
+        walk("Body WantBody Body! Release Free"),
+        "at Free",
+        "a body in two pieces"
+    );
+    assert_eq!(walk("Body Release Free"), "at Free", "no more is wanted");
     // What the protocol excludes.
     let refused = "an exchange cannot go from ";
     for (legs, step) in [
@@ -125,6 +134,13 @@ fn trips_of_the_protocol() {
         ("Request Close Closed Free", "Closed to Free"),
         ("Request Release Release", "Release to Release"),
         ("Request Release Free Free", "Free to Free"),
+        ("Request WantBody", "Request to WantBody"),
+        ("Request Body", "Request to Body"),
+        ("Body Body", "Body to Body"),
+        ("Body! WantBody", "Body (last) to WantBody"),
+        ("Body Write", "Body to Write"),
+        ("Body WantBody Release", "WantBody to Release"),
+        ("Body WantBody Free", "WantBody to Free"),
     ] {
         assert_eq!(walk(legs), format!("{refused}{step}"));
     }
