@@ -10,4 +10,5 @@ mod plain;
 mod storm;
 mod tls;
 mod trips;
+mod uploads;
 mod world;

@@ -111,12 +111,6 @@ fn trips_of_the_protocol() {
         "at Free",
         "cancel between writes"
     );
-    assert_eq!(
-        walk("Body WantBody Body! Release Free"),
-        "at Free",
-        "a body in two pieces"
-    );
-    assert_eq!(walk("Body Release Free"), "at Free", "no more is wanted");
     // What the protocol excludes.
     let refused = "an exchange cannot go from ";
     for (legs, step) in [
@@ -134,6 +128,17 @@ fn trips_of_the_protocol() {
         ("Request Close Closed Free", "Closed to Free"),
         ("Request Release Release", "Release to Release"),
         ("Request Release Free Free", "Free to Free"),
+    ] {
+        assert_eq!(walk(legs), format!("{refused}{step}"));
+    }
+}
+
+#[test]
+fn trips_of_a_body() {
+    let pieces = "Body WantBody Body! Release Free";
+    assert_eq!(walk(pieces), "at Free", "a body in two pieces");
+    assert_eq!(walk("Body Release Free"), "at Free", "no more is wanted");
+    for (legs, step) in [
         ("Request WantBody", "Request to WantBody"),
         ("Request Body", "Request to Body"),
         ("Body Body", "Body to Body"),
@@ -142,7 +147,7 @@ fn trips_of_the_protocol() {
         ("Body WantBody Release", "WantBody to Release"),
         ("Body WantBody Free", "WantBody to Free"),
     ] {
-        assert_eq!(walk(legs), format!("{refused}{step}"));
+        assert_eq!(walk(legs), format!("an exchange cannot go from {step}"));
     }
 }
 
