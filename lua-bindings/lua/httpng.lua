@@ -13,7 +13,7 @@ local httpng = { router = router }
 
 local FIELDS = {
     'method', 'path', 'query', 'host', 'body', 'headers', 'https', 'is_websocket',
-    'version_major', 'version_minor', 'peer', 'ouraddr',
+    'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers',
 }
 
 ---A request. Its fields are made when they are read; whoever wants to read them after the handler
@@ -23,7 +23,8 @@ local FIELDS = {
 ---@field path string without the query, not decoded
 ---@field query? string what follows the first `?`
 ---@field host string the authority without the port
----@field body string
+---@field body string waited for, in a site that streams; an error if it will not be whole
+---@field trailers? table<string, string> by lower-case name; nil until the whole body has been read
 ---@field headers table<string, string> by lower-case name; cookies and lists are joined, else the last wins
 ---@field https? boolean true over TLS
 ---@field is_websocket boolean whether the client asks for a WebSocket
@@ -55,11 +56,37 @@ function request:header_values(name)
     return core.req_values(self, name)
 end
 
----Reads all fields now, so that they stay when the request is over.
+---Reads all fields now, so that they stay when the request is over; the body not, if it comes in
+---pieces or was read in pieces.
 ---@return httpng.request self
 function request:keep()
-    for _, field in ipairs(FIELDS) do rawset(self, field, self[field]) end
+    for _, field in ipairs(FIELDS) do
+        if field ~= 'body' or rawget(self, 'body') or core.has_whole_body(self) then
+            rawset(self, field, self[field])
+        end
+    end
     return self
+end
+
+---Reads the body in pieces, as it arrives. In a site that does not stream it is all there.
+---@type fun(self: httpng.request, n?: integer, timeout?: number): string?, string?
+---The next piece, of `n` bytes at most, as soon as there is any; nil at the end of the body; nil and
+---why not: `'timeout'` after so many seconds (it may be tried again), `'closed'` when the client has
+---left or the response is complete, `'silent'` when the client sent nothing for `body_timeout`,
+---`'too large'`, `'malformed'`.
+request.read = core.read
+
+---For loops: `for piece in req:pieces() do`. A body that ends before it is complete, or a timeout,
+---raises an error, so that nobody takes a part for the whole.
+---@param n? integer bytes of a piece at most
+---@param timeout? number seconds to wait for each piece
+---@return fun(): string?
+function request:pieces(n, timeout)
+    return function()
+        local piece, why = core.read(self, n, timeout)
+        if why then error('the request body is not complete: ' .. why, 2) end
+        return piece
+    end
 end
 
 -- Responses -----------------------------------------------------------------------------------
@@ -165,12 +192,23 @@ local function is_callable(value)
     return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
 end
 
----@return {path: string, handler: function}[]
+---How long bodies of this site may be, if it says so itself.
+local function site_body_len(site)
+    local value = option(site, 'max_body_len')
+    if value == nil then return nil end
+    local number = tonumber(value)
+    if not number or number ~= number then
+        error('sites[].max_body_len is not a number', 0)
+    end
+    return math.floor(math.min(math.max(number, 0), 2 ^ 53))
+end
+
+---@return {path: string, handler: function, stream: boolean, max_body_len: integer?}[]
 local function read_sites(cfg, is_reload)
     local sites = {}
     local given = option(cfg, 'sites')
     local seen = {}
-    local function add(path, handler)
+    local function add(path, handler, stream, max_body_len)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -182,7 +220,12 @@ local function read_sites(cfg, is_reload)
             error('Can\'t add other paths after adding "/"', 0)
         end
         seen[path] = true
-        sites[#sites + 1] = { path = path, handler = handler }
+        -- Which of a router's routes is meant is not known before the body comes.
+        stream = stream or type(handler) == 'table' and rawget(handler, '_streams')
+        sites[#sites + 1] = {
+            path = path, handler = handler, stream = stream and true or false,
+            max_body_len = max_body_len,
+        }
     end
     if given ~= nil then
         if type(given) ~= 'table' then error('sites is not a table', 0) end
@@ -200,7 +243,7 @@ local function read_sites(cfg, is_reload)
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler)
+            add(site.path, site.handler, option(site, 'stream'), site_body_len(site))
         end
     end
     local handler = option(cfg, 'handler')
@@ -208,7 +251,7 @@ local function read_sites(cfg, is_reload)
         if not is_callable(handler) then
             error('handler is not a function or table (router object)', 0)
         end
-        add('/', handler)
+        add('/', handler, option(cfg, 'stream'))
     end
     return sites
 end
@@ -272,7 +315,7 @@ end
 local OTHERS = {
     listen = true, handler = true, sites = true, thread_termination_timeout = true,
     use_body_split = true, min_proto_version = true, openssl_security_level = true,
-    c_sites_func = true, c_sites_func_param = true, stage = true,
+    c_sites_func = true, c_sites_func_param = true, stage = true, stream = true,
 }
 
 ---Says which options nobody reads: most are misspelt.
@@ -378,13 +421,14 @@ end
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses
 ---@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function}[] the first whose path matches answers
+---@field sites? {path: string, handler: function, stream?: boolean, max_body_len?: integer}[] the first whose path matches answers
+---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
----@field max_body_len? integer bytes, default 1 MiB
+---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
----@field use_body_split? boolean has no effect: bodies of any size are delivered whole
+---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
 ---@field thread_termination_timeout? number seconds, default 60, that threads may take to end after a reload with fewer; 0 or less: for ever
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect

@@ -16,6 +16,10 @@ pub(crate) const TRIPS_MAX_COUNT: u32 = 1 << 20;
 /// ruinous far above (25 µs for 1 MiB).
 pub(crate) const PIN_FROM_BYTES: usize = 1024;
 
+/// Memory of a body's piece that a place for requests keeps for the next one: a place that was used
+/// for an upload once need not hold its 128 KiB for ever.
+pub(crate) const BODY_KEEP_BYTES: usize = 16 * 1024;
+
 /// Shuttles taken from one worker before the fibers run again: about the batch in which workers
 /// send.
 pub(crate) const DRAIN_MAX_COUNT: usize = 256;
