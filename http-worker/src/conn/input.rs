@@ -47,7 +47,8 @@ impl Conn {
     pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {
         let mut moved = self.board(cx);
         moved |= self.carry_body(cx);
-        if !self.input.is_empty() {
+        // The end of a body may be known without any further byte.
+        if !self.input.is_empty() || self.upload_wants_input() {
             let input = std::mem::take(&mut self.input);
             let (consumed, progressed) = self.parse(&input, cx);
             self.keep(input, consumed);

@@ -225,6 +225,22 @@ fn who_does_not_read_makes_its_client_wait_and_holds_little() {
 }
 
 #[test]
+fn the_end_is_told_also_when_there_was_no_room_for_the_last_byte() {
+    for len in [1, BODY_PIECE_BYTES, BODY_PIECE_BYTES + 1] {
+        let mut world = world();
+        let client = world.connect();
+        world.ask(client, asked(1 + len) + "a");
+        world.ask(client, vec![b'x'; len]);
+        assert_eq!(take(&mut world), "Body \"a\"");
+        let text = take(&mut world);
+        if !text.ends_with("last") {
+            assert!(take(&mut world).ends_with("last"), "{len}: {text}");
+        }
+        finish(&mut world);
+    }
+}
+
+#[test]
 fn a_silent_client_is_told_of_once_it_is_waited_for() {
     let mut world = world();
     let client = world.connect();
