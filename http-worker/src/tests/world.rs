@@ -353,6 +353,8 @@ fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
     let path = String::from_utf8_lossy(shuttle.request.path()).into_owned();
     match (shuttle.leg(), path.as_str()) {
         (Leg::Closed, _) => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) if shuttle.last => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) => shuttle.advance(Leg::WantBody).unwrap(),
         (Leg::Continue, "/parts") => shuttle.write(b" two", true).unwrap(),
         (Leg::Continue, _) => shuttle.advance(Leg::Close).unwrap(),
         (_, "/parts" | "/close") => {

@@ -1,5 +1,5 @@
-//! `req:read`, `req:pieces`, `req.body` and `req.trailers`, for bodies that follow in pieces and for
-//! those that came whole.
+//! `req:read`, `req:pieces`, `req.body` and `req.trailers`, for bodies that follow in pieces and
+//! for those that came whole.
 
 use proptest::prelude::*;
 
@@ -268,7 +268,8 @@ proptest! {
             script += "turn\n";
         }
         for len in pieces {
-            let text: String = "abcdefgh".chars().cycle().skip(sent.len()).take(len.into()).collect();
+            let letters = "abcdefgh".chars().cycle().skip(sent.len());
+            let text: String = letters.take(len.into()).collect();
             script += &format!("piece 1 {text}\nturn\nlook\n");
             sent += &text;
         }

@@ -447,3 +447,34 @@ fn what_the_network_side_refuses_changes_nothing() {
     assert_eq!(run(&mut world, "{handler = h}"), Ok(()));
     assert_eq!(world.asked.borrow().starts.len(), 1);
 }
+
+/// The sites as the network side is told of them.
+fn streams(argument: &str) -> String {
+    let config = cfg(argument).unwrap();
+    let sites = config.sites.iter().map(|site| match site.serve {
+        lua_bindings::ServeConfig::Lua {
+            streams_body,
+            body_max_bytes,
+        } => format!("{} {streams_body} {body_max_bytes:?}", site.path),
+    });
+    sites.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn sites_that_stream() {
+    assert_eq!(streams("{handler = h}"), "/ false None");
+    assert_eq!(streams("{handler = h, stream = true}"), "/ true None");
+    assert_eq!(
+        streams(
+            "{handler = h, sites = {{path = '/a', handler = h, stream = true},
+              {path = '/b', handler = h, stream = true, max_body_len = '10.7'},
+              {path = '/c', handler = h, max_body_len = -1}}}"
+        ),
+        "/a true None, /b true Some(10), /c false Some(0), / false None"
+    );
+    // A router says it for all its routes.
+    let router = "setmetatable({_streams = true}, {__call = h})";
+    assert_eq!(streams(&format!("{{handler = {router}}}")), "/ true None");
+    let wrong = "{sites = {{path = '/a', handler = h, max_body_len = {}}}}";
+    assert_eq!(refused(wrong), "sites[].max_body_len is not a number");
+}
