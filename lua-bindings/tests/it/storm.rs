@@ -135,7 +135,7 @@ impl Storm {
         let target = format!("/{next}{ops}");
         let worker = self.world.worker();
         let has_two = worker.berths() - worker.travelling() > 1;
-        let (number, berth) = if has_two && next % 3 > 0 {
+        let (number, berth) = if has_two && !next.is_multiple_of(3) {
             let (named, body) = self.world.streamed(&target);
             self.held.push(body);
             named
