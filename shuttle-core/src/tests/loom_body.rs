@@ -57,9 +57,14 @@ fn serve(shore: &mut WorkerShore<Cargo>, leaves: usize) {
     let request = shore.board().unwrap();
     let mut body = shore.board().unwrap();
     body.carries_body = true;
-    shore.send(request);
     let mut sent = 0;
-    send_piece(shore, body, &mut sent, leaves);
+    if cfg!(mutate = "body_before_request") {
+        send_piece(shore, body, &mut sent, leaves);
+        shore.send(request);
+    } else {
+        shore.send(request);
+        send_piece(shore, body, &mut sent, leaves);
+    }
     let mut open = 2;
     while open > 0 {
         let shuttle = at_worker(shore);
