@@ -411,6 +411,53 @@ fn reading_and_writing_at_once() {
 }
 
 #[test]
+fn requests_in_one_packet_take_their_turns() {
+    let mut world = world();
+    let client = world.connect();
+    let get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    let stream = asked(3) + "abc";
+    world.ask(client, format!("{get}{stream}{stream}{get}"));
+    for at_tx_each in ["Request", "Request, Body \"abc\" last"] {
+        assert_eq!(at_tx(&world), at_tx_each);
+        answer(&mut world);
+        assert_eq!(world.text(client), format!("{OK}<open>"));
+        if world.held[0].leg() == Leg::Body {
+            take(&mut world);
+        }
+    }
+    // The first body came home after its answer: the next request did not wait for that.
+    assert_eq!(at_tx(&world), "Request, Body \"abc\" last");
+    take(&mut world);
+    finish(&mut world);
+    assert_eq!(world.text(client), format!("{OK}{OK}<open>"));
+}
+
+#[test]
+fn who_answers_first_and_reads_then_hears_that_it_is_over() {
+    let mut world = world();
+    let client = world.connect();
+    world.ask(client, asked(9) + "abc");
+    assert_eq!(take(&mut world), "Body \"abc\"");
+    answer(&mut world);
+    assert_eq!(
+        at_tx(&world),
+        "Body \"\" last closed",
+        "it waited for a piece"
+    );
+    finish(&mut world);
+    world.ask(client, "defghi");
+    world.ask(client, asked(9) + "abc");
+    answer(&mut world);
+    assert_eq!(take(&mut world), "Body \"abc\"");
+    assert_eq!(
+        take(&mut world),
+        "Body \"\" last closed",
+        "it asked too late"
+    );
+    world.check_balance();
+}
+
+#[test]
 fn a_small_rest_is_thrown_away_and_the_connection_goes_on() {
     let mut world = world();
     let client = world.connect();

@@ -32,6 +32,12 @@ const ROUTES: &[(&str, &str)] = &[
          kept.whys = (kept.whys or 0) + 1",
     ),
     (
+        "/early",
+        "io:write_header(202, nil, 'taken', true)
+         repeat local piece, why = req:read() kept.early = why until not piece",
+    ),
+    ("/why", "return { body = tostring(kept.early) }"),
+    (
         "/whys",
         "return { body = tostring(kept.why) .. tostring(kept.whys) }",
     ),
@@ -212,6 +218,20 @@ fn an_upload_that_nobody_reads_waits_and_takes_no_memory() {
         drop(socket);
         nothing_is_left(&server);
         assert_eq!(server.stop(), 0, "{setup:?}");
+    }
+}
+
+#[test]
+fn a_complete_answer_ends_the_body() {
+    for setup in PLAIN {
+        let server = Server::start(&streaming(), setup);
+        let mut client = server.connect();
+        client.send("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+        assert_eq!(client.response().text(), "taken");
+        eventually("the handler hears of it", || server.get("/why") == "closed");
+        client.send("def");
+        client.get("/why");
+        assert_eq!(client.response().text(), "closed", "{setup:?}");
     }
 }
 
