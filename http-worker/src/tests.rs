@@ -12,4 +12,5 @@ mod plain;
 mod storm;
 mod tls;
 mod trips;
+mod uploads;
 mod world;
