@@ -23,6 +23,7 @@ mod harness;
 mod leavers;
 mod program;
 mod restarts;
+mod sending;
 mod streaming;
 mod threads;
 mod wire;
