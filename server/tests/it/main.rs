@@ -26,6 +26,7 @@ mod leavers;
 mod listeners;
 mod program;
 mod restarts;
+mod sending;
 mod streaming;
 mod threads;
 mod uploads;
