@@ -15,6 +15,7 @@ mod allowance;
 mod cli;
 mod client;
 mod cmodules;
+mod cycles;
 mod demo;
 mod docs;
 mod drawing;
