@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod cmodules;
 mod compat;
+mod cycles;
 mod demo;
 mod docs;
 mod drawing;
