@@ -7,7 +7,8 @@
 //! is computed what the connection waits for.
 //!
 //! * [`pipe`] are the bytes between socket and engine, [`ready`] the list of streams with work.
-//! * [`intake`] makes requests of streams, [`answer`] gives answers to the engine.
+//! * [`intake`] makes requests of streams, [`upload`] carries bodies that cross in pieces, and
+//!   [`answer`] gives answers to the engine.
 //! * [`budget`] counts the frames that cost us something and bring nothing.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
@@ -25,6 +26,7 @@ mod intake;
 mod pipe;
 mod ready;
 mod stream;
+mod upload;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -52,9 +54,8 @@ use self::stream::{Place, Stream};
 use crate::conn::Fate;
 use crate::context::Cx;
 use crate::limits::{
-    DRAIN_IDLE_MS, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_ENGINE_RESETS_COUNT,
-    HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES, HTTP2_RESETS_KEPT_COUNT,
-    HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
+    DRAIN_IDLE_MS, HTTP2_ENGINE_RESETS_COUNT, HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES,
+    HTTP2_RESETS_KEPT_COUNT, HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
 };
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
@@ -192,11 +193,12 @@ impl Conn {
         match self.streams.get_mut(place) {
             Some(stream) if stream.waits_for(shuttle.berth()) => {
                 stream.place = Place::Home(shuttle);
-                self.ready.note(place);
-                Ok(())
             }
-            _ => Err(shuttle),
+            Some(stream) => stream.take_body_home(shuttle)?,
+            None => return Err(shuttle),
         }
+        self.ready.note(place);
+        Ok(())
     }
 
     /// True the first time until the next [`drive`](Self::drive): to list it only once.
@@ -368,20 +370,23 @@ impl Conn {
 
     /// Serves one stream, whatever it has to do.
     fn serve(&mut self, place: usize, cx: &mut Cx) {
+        self.carry_body(place, cx);
         match self.streams[place].place {
             Place::Arriving(..) => self.receive(place, cx),
             Place::Home(_) | Place::More(_) => self.answer(place, cx),
-            Place::Waiting(_) | Place::Away => self.look_after(place, cx),
+            Place::Waiting(..) | Place::Away => self.look_after(place, cx),
             Place::Loaded(..) => self.feed(place, cx),
             Place::Done => {}
         }
         self.drop_if_done(place, cx);
     }
 
-    fn drop_if_done(&mut self, place: usize, cx: &Cx) {
+    fn drop_if_done(&mut self, place: usize, cx: &mut Cx) {
         let stream = self.streams.get(place);
         if stream.is_some_and(|stream| matches!(stream.place, Place::Done)) {
-            if self.streams.remove(place).is_listed {
+            let mut stream = self.streams.remove(place);
+            stream.drop_upload(cx);
+            if stream.is_listed {
                 self.feeding.retain(|&listed| listed != place);
             }
             if self.streams.is_empty() {
@@ -447,11 +452,20 @@ fn engine(cx: &Cx) -> Builder {
     builder
         .max_concurrent_streams(narrow(cx.limits.streams_count))
         .initial_window_size(HTTP2_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .initial_connection_window_size(connection_window(cx.limits.streams_count))
         .max_header_list_size(narrow(list))
         .max_send_buffer_size(HTTP2_OUTPUT_BYTES)
         .max_concurrent_reset_streams(HTTP2_RESETS_KEPT_COUNT)
         .max_pending_accept_reset_streams(cx.limits.streams_count)
         .max_local_error_reset_streams(Some(HTTP2_ENGINE_RESETS_COUNT));
     builder
+}
+
+/// The sum of the windows of all streams: so one that nobody reads takes nothing from the others.
+fn connection_window(streams_count: usize) -> u32 {
+    let sum = u32::try_from(streams_count).map(|count| {
+        let sum = count.checked_mul(HTTP2_STREAM_WINDOW_BYTES);
+        sum.unwrap_or(u32::MAX)
+    });
+    sum.unwrap_or(u32::MAX).min(i32::MAX.unsigned_abs())
 }

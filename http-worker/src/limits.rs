@@ -57,6 +57,17 @@ pub const BUFFERED_BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// Body of one request; httpng's default.
 pub const BODY_BYTES: u64 = 1024 * 1024;
 
+/// A piece of a body that follows its request: when so much of the next one waits, because the
+/// other shore has not taken the one before, the socket is not read any more. One read
+/// ([`READ_BYTES`]) may go beyond it. Less would cost more crossings, more would hold more memory
+/// for each upload: with one piece here, one on the way and one in the application's hands, and a
+/// read not looked at yet, a client takes less than half a MiB, however long its body is.
+pub const BODY_PIECE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a body that are read and thrown away when its request was answered without them, so
+/// that the connection can be used again. Beyond it closing costs less, also for the client.
+pub const BODY_REST_BYTES: usize = 256 * 1024;
+
 /// Connections accepted from one listener before the loop looks at other work.
 pub const ACCEPT_BATCH_COUNT: usize = 64;
 
@@ -81,12 +92,10 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// more; load generators and proxies use that many, and so does a page with many pictures.
 pub const STREAMS_COUNT: usize = 128;
 
-/// Window of each HTTP/2 stream for the client's body: a quarter mebibyte in a round trip of 50 ms
-/// is 40 Mbit/s. What arrives is taken in at once and counted with all other bodies.
-pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-
-/// The same for a whole HTTP/2 connection: several bodies at full speed.
-pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Window of each HTTP/2 stream for the client's body: 128 KiB in a round trip of 50 ms are 20
+/// Mbit/s. What is for a site that streams stays here until it is read, so it is what a stream may
+/// hold; that of a connection is the sum of those of its streams.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 
 /// What an HTTP/2 connection has said and the socket not taken, at most; and the most that its
 /// streams may hand over before that was taken. One write of the kernel's favourite size.

@@ -16,4 +16,5 @@ mod storm;
 mod streams;
 mod tls;
 mod trips;
+mod uploads;
 mod world;

@@ -25,9 +25,10 @@ impl Conn {
     pub(super) fn lose(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
         stream.reply = Reply::Ended;
+        stream.drop_upload(cx);
         let ticket = stream.ticket;
         match std::mem::replace(&mut stream.place, Place::Done) {
-            Place::Arriving(incoming, _) | Place::Waiting(incoming) => cx.discard(incoming),
+            Place::Arriving(incoming, _) | Place::Waiting(incoming, _) => cx.discard(incoming),
             Place::Away => {
                 if let Some(berth) = stream.berth {
                     cx.stats.client_gone.one();
@@ -186,12 +187,9 @@ impl Conn {
     }
 
     fn first_deadline_of_streams(&self, cx: &Cx) -> Option<Instant> {
-        let waiting = self.streams.iter().map(|(_, stream)| stream);
-        let waiting = waiting.filter(|stream| stream.waits_for_client());
-        let until = |place: &Place| patience(place, cx);
-        waiting
-            .map(|stream| stream.since + until(&stream.place))
-            .min()
+        let streams = self.streams.iter();
+        let deadlines = streams.filter_map(|(_, stream)| stream.deadline(&cx.limits));
+        deadlines.min()
     }
 
     /// Sets the timer for that.
@@ -244,15 +242,21 @@ impl Conn {
     }
 
     fn time_out_streams(&mut self, cx: &mut Cx) {
-        let late = self.streams.iter().filter(|(_, stream)| {
-            stream.waits_for_client() && cx.now >= stream.since + patience(&stream.place, cx)
-        });
+        let now = cx.now;
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|at| now >= at);
+        let streams = self.streams.iter();
+        let late = streams.filter(|(_, stream)| is_past(stream.deadline(&cx.limits)));
         let late: Vec<usize> = late.map(|(place, _)| place).collect();
         for place in late {
             cx.stats.timeouts.one();
-            match self.streams[place].place {
-                Place::Arriving(..) => self.on_slow_body(place, cx),
-                _ => self.on_slow_reader(place, cx),
+            let stream = &mut self.streams[place];
+            if is_past(stream.silence_deadline(&cx.limits)) {
+                stream.silence();
+                self.ready.note(place);
+            } else if matches!(stream.place, Place::Arriving(..)) {
+                self.on_slow_body(place, cx);
+            } else {
+                self.on_slow_reader(place, cx);
             }
         }
     }
@@ -279,13 +283,5 @@ impl Conn {
     pub(crate) fn stop(self, cx: &mut Cx) {
         let _ = self.reset();
         self.farewell(cx);
-    }
-}
-
-/// How long a stream may wait for its client.
-fn patience(place: &Place, cx: &Cx) -> Duration {
-    match place {
-        Place::Arriving(..) => cx.limits.body_timeout,
-        _ => cx.limits.write_timeout,
     }
 }

@@ -7,16 +7,19 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request};
 use http_proto::drawing::Mark;
-use http_proto::{Exchange, Leg, PeerError, PeerErrorKind};
-use shuttle_core::{Shuttle, Worker};
+use http_proto::h1::{self, RequestBody, RequestFacts};
+use http_proto::limits::STREAMED_BODY_MAX_BYTES;
+use http_proto::{Leg, PeerError, PeerErrorKind};
 
 use super::stream::{Lot, Place, Reply, Stream};
+use super::upload::Upload;
 use super::{Conn, fields};
-use crate::context::{Cx, Incoming};
+use crate::conn::{BodyTrip, length_of};
+use crate::context::{Boarded, Cx, Incoming};
 use crate::limits::KEEP_BYTES;
 
 /// What one look at a body gave.
-enum Piece {
+pub(super) enum Piece {
     Bytes(Bytes),
     Trailers(HeaderMap),
     End,
@@ -26,7 +29,8 @@ enum Piece {
     Gone,
 }
 
-fn next_piece(body: &mut RecvStream, waker: &mut Context<'_>) -> Piece {
+/// Looks for more of a body.
+pub(super) fn next_piece(body: &mut RecvStream, waker: &mut Context<'_>) -> Piece {
     match body.poll_data(waker) {
         Poll::Pending => Piece::None,
         Poll::Ready(Some(Ok(bytes))) => Piece::Bytes(bytes),
@@ -51,14 +55,21 @@ impl Conn {
         let (parts, body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let mut incoming = cx.spare();
-        let limits = cx.h1_limits();
+        let limits = h1::Limits {
+            // How long it may be depends on where it goes.
+            body_max_bytes: u64::MAX,
+            ..cx.h1_limits()
+        };
         let head = &mut incoming.head;
         let read = fields::read_head(&parts, self.https, has_body, &limits, head);
+        let read = read.and_then(|facts| choose_site(facts, &mut incoming, cx));
         let mut stream = Stream {
             berth: None,
             ticket: cx.new_ticket(),
             is_head: parts.method == http::Method::HEAD,
             place: Place::Done,
+            upload: None,
+            body_max_bytes: read.unwrap_or(0),
             reply: Reply::Unsaid(respond),
             is_last: false,
             is_listed: false,
@@ -68,18 +79,16 @@ impl Conn {
         incoming.ticket = stream.ticket;
         incoming.trailers.clear();
         cx.mark(Mark::RequestArrives, stream.ticket);
-        let error = read.as_ref().err().copied();
-        if let Ok(facts) = read {
-            incoming.owes_continue = facts.expects_continue;
-            incoming.facts = facts;
-            stream.place = Place::Arriving(incoming, body);
-        } else {
-            cx.discard(incoming);
+        match read {
+            Ok(_) => stream.place = Place::Arriving(incoming, body),
+            Err(_) => cx.discard(incoming),
         }
         let place = self.streams.insert(stream);
-        match error {
-            Some(error) => self.refuse(place, &error, cx),
-            None => self.receive(place, cx),
+        match read {
+            Err(error) => self.refuse(place, &error, cx),
+            // It crosses at once.
+            Ok(_) if self.streams[place].streams_body() => self.complete(place, cx),
+            Ok(_) => self.receive(place, cx),
         }
         self.drop_if_done(place, cx);
     }
@@ -96,7 +105,8 @@ impl Conn {
             match next_piece(body, &mut waker) {
                 Piece::Bytes(bytes) => {
                     stream.since = cx.now;
-                    if let Err(kind) = take_in(&bytes, incoming, body, cx) {
+                    let max = stream.body_max_bytes;
+                    if let Err(kind) = take_in(&bytes, incoming, body, max, cx) {
                         return self.refuse(place, &kind.into(), cx);
                     }
                 }
@@ -119,7 +129,7 @@ impl Conn {
     }
 
     /// `100 Continue`.
-    fn invite_body(&mut self, place: usize, cx: &Cx) {
+    pub(super) fn invite_body(&mut self, place: usize, cx: &Cx) {
         if let Reply::Unsaid(respond) = &mut self.streams[place].reply
             && respond.send_informational(fields::invitation()).is_ok()
         {
@@ -127,15 +137,16 @@ impl Conn {
         }
     }
 
-    /// The request is whole.
+    /// The request is whole, or may cross before its body.
     fn complete(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
-        if let Place::Arriving(incoming, _) = std::mem::replace(&mut stream.place, Place::Done) {
-            stream.place = Place::Waiting(incoming);
+        if let Place::Arriving(incoming, body) = std::mem::replace(&mut stream.place, Place::Done) {
+            let body = incoming.streams.then_some(body);
+            stream.place = Place::Waiting(incoming, body);
             self.waiting.push_back((place, stream.ticket));
         }
         self.board_waiting(cx);
-        if matches!(self.streams[place].place, Place::Waiting(_)) {
+        if matches!(self.streams[place].place, Place::Waiting(..)) {
             self.look_after(place, cx);
         }
     }
@@ -144,29 +155,26 @@ impl Conn {
     pub(super) fn board_waiting(&mut self, cx: &mut Cx) {
         while let Some(&(place, ticket)) = self.waiting.front() {
             let stream = self.streams.get(place);
-            let is_there = stream.is_some_and(|stream| {
-                stream.ticket == ticket && matches!(stream.place, Place::Waiting(_))
-            });
-            if is_there {
+            let stream = stream.filter(|stream| stream.ticket == ticket);
+            if let Some(Place::Waiting(incoming, _)) = stream.map(|stream| &stream.place) {
                 if self.is_waiting {
                     return;
                 }
-                let Some(shuttle) = cx.board(self.has_turn) else {
+                let Some(boarded) = cx.board(incoming.streams, self.has_turn) else {
                     self.is_waiting = true;
-                    cx.waiting.push_back(self.token);
-                    cx.stats.waits_for_berth.one();
-                    return;
+                    return cx.wait_for_berth(self.token, incoming.streams);
                 };
                 self.has_turn = false;
-                self.send(place, shuttle, cx);
+                self.send(place, boarded, cx);
             }
             self.waiting.pop_front();
         }
     }
 
-    fn send(&mut self, place: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+    fn send(&mut self, place: usize, (mut shuttle, second): Boarded, cx: &mut Cx) {
         let stream = &mut self.streams[place];
-        let Place::Waiting(mut incoming) = std::mem::replace(&mut stream.place, Place::Away) else {
+        let taken = std::mem::replace(&mut stream.place, Place::Away);
+        let Place::Waiting(mut incoming, body) = taken else {
             unreachable!("the caller has looked");
         };
         let ticket = stream.ticket;
@@ -179,6 +187,15 @@ impl Conn {
         std::mem::swap(&mut shuttle.request, &mut incoming.head);
         std::mem::swap(&mut shuttle.body, &mut incoming.body);
         std::mem::swap(&mut shuttle.trailers, &mut incoming.trailers);
+        stream.upload = second.zip(body).map(|(second, from)| {
+            let owner = (self.token, place);
+            let mut body = BodyTrip::new(second, ticket, length_of(&incoming.facts), owner, cx);
+            if incoming.facts.expects_continue {
+                body.hold_back();
+            }
+            Upload::new(body, from, stream.body_max_bytes, cx.now)
+        });
+        shuttle.body_berth = stream.upload.as_ref().map(|upload| upload.body.name());
         shuttle.worker_ticket = ticket;
         shuttle.peer = Some(self.peer);
         shuttle.local = self.local;
@@ -196,6 +213,7 @@ impl Conn {
         cx.published(Mark::SendRequest, ticket);
         cx.mark(Mark::WorkerGoesOn, ticket);
         self.look_after(place, cx);
+        self.carry_body(place, cx);
     }
 
     /// Looks whether the stream is still there, and asks to be told when it is not.
@@ -246,12 +264,13 @@ fn take_in(
     bytes: &Bytes,
     incoming: &mut Incoming,
     body: &mut RecvStream,
+    max_bytes: u64,
     cx: &mut Cx,
 ) -> Result<(), PeerErrorKind> {
     // Nobody waits to be invited any more: RFC 9110 section 10.1.1.
     incoming.owes_continue = false;
     let len = incoming.body.len() as u64 + bytes.len() as u64;
-    if len > cx.limits.body_bytes {
+    if len > max_bytes {
         return Err(PeerErrorKind::BodyTooLarge);
     }
     if !cx.take_in_body(bytes.len()) {
@@ -261,4 +280,27 @@ fn take_in(
     // Fails only for more than was received.
     let _ = body.flow_control().release_capacity(bytes.len());
     Ok(())
+}
+
+/// Finds out whether the request crosses at once, before its body, and how long the body may be.
+///
+/// # Errors
+/// It is longer by its own word.
+fn choose_site(facts: RequestFacts, incoming: &mut Incoming, cx: &Cx) -> Result<u64, PeerError> {
+    incoming.facts = facts;
+    incoming.owes_continue = facts.expects_continue;
+    if facts.body == RequestBody::None {
+        return Ok(0);
+    }
+    let app = cx.app(incoming.head.path());
+    // One berth would be taken by the request, and none be left for its body.
+    let streams = app.streams_body && cx.shore.berths() > 1;
+    let any_length = streams.then_some(STREAMED_BODY_MAX_BYTES);
+    let max = app.body_max_bytes.or(any_length);
+    let max = max.unwrap_or(cx.limits.body_bytes);
+    if length_of(&facts).is_some_and(|length| length > max) {
+        return Err(PeerErrorKind::BodyTooLarge.into());
+    }
+    incoming.streams = streams;
+    Ok(max)
 }

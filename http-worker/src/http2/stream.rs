@@ -11,15 +11,17 @@ use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
 
+use super::upload::Upload;
 use crate::cargo::Cargo;
 use crate::context::Incoming;
+use crate::limits::Limits;
 
 /// Where the request, or the answer to it, is.
 pub(super) enum Place {
     /// Here: its body is still being received.
     Arriving(Box<Incoming>, RecvStream),
-    /// Here and whole: it waits for a berth.
-    Waiting(Box<Incoming>),
+    /// Here and whole, or but for a body that follows it: it waits for a berth.
+    Waiting(Box<Incoming>, Option<RecvStream>),
     /// On the other shore.
     Away,
     /// Back, not looked at yet.
@@ -50,6 +52,10 @@ pub(super) struct Stream {
     pub(super) ticket: u64,
     pub(super) is_head: bool,
     pub(super) place: Place,
+    /// Its body, if that crosses in pieces.
+    pub(super) upload: Option<Upload>,
+    /// How long its body may be.
+    pub(super) body_max_bytes: u64,
     pub(super) reply: Reply,
     /// Nothing follows the cargo that is loaded.
     pub(super) is_last: bool,
@@ -100,8 +106,26 @@ impl Stream {
         self.berth == Some(berth) && matches!(self.place, Place::Away)
     }
 
-    /// Whether it waits for the client, so that its patience may end.
-    pub(super) fn waits_for_client(&self) -> bool {
-        matches!(self.place, Place::Arriving(..) | Place::Loaded(..))
+    /// Whether its request crosses before its body.
+    pub(super) fn streams_body(&self) -> bool {
+        matches!(&self.place, Place::Arriving(incoming, _) if incoming.streams)
+    }
+
+    /// Until when it may wait for its client, if it is that for which it waits.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let own = match self.place {
+            Place::Arriving(..) => Some(self.since + limits.body_timeout),
+            Place::Loaded(..) => Some(self.since + limits.write_timeout),
+            _ => None,
+        };
+        let of_body = self.silence_deadline(limits);
+        own.into_iter().chain(of_body).min()
+    }
+
+    /// Until when the client may be silent in the middle of a body that crosses in pieces.
+    pub(super) fn silence_deadline(&self, limits: &Limits) -> Option<Instant> {
+        let upload = self.upload.as_ref();
+        let upload = upload.filter(|upload| upload.waits_for_client())?;
+        Some(upload.since + limits.body_timeout)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use http_proto::Leg;
+use http_proto::{Leg, Site, Sites};
 
 use super::client2::{Client2, Script};
 use super::world::{LARGE, Setup, World, respond};
-use crate::Command;
+use crate::{App, Command, Serve};
 
 fn world() -> (World, Client2) {
     let mut world = World::new(Setup::default());
@@ -567,5 +567,170 @@ fn what_is_appended_is_sent_too() {
     assert_eq!(client.text(stream), "[1048576 x] four<end>");
     assert_eq!(world.at_tx(), "Closed /w");
     world.go(Leg::Release);
+    world.check_balance();
+}
+
+/// A site that streams, `/u`, and one that takes ten bytes, `/ten`.
+fn streaming() -> (World, Client2) {
+    let site = |path: &str, body_max_bytes| Site {
+        path: path.into(),
+        value: Serve::App(App {
+            streams_body: true,
+            body_max_bytes,
+        }),
+    };
+    let mut world = World::new(Setup {
+        routes: Sites::new([site("/u", None), site("/ten", Some(10))]),
+        ..Setup::default()
+    });
+    let client = Client2::new(&mut world);
+    (world, client)
+}
+
+/// TX takes the piece of a body that it holds, and wants more or has it freed.
+fn take_piece(world: &mut World) -> String {
+    let held = &mut world.held;
+    let at = held.iter().position(|shuttle| shuttle.leg() == Leg::Body);
+    let mut shuttle = held.remove(at.expect("a piece is at TX"));
+    let mut text = match shuttle.body.len() {
+        0..100 => String::from_utf8(shuttle.body.clone()).unwrap(),
+        len => len.to_string(),
+    };
+    if shuttle.last {
+        text += " last";
+    }
+    if let Some(fault) = shuttle.fault {
+        text = format!("{text} {}", fault.name());
+    }
+    let next = if shuttle.last {
+        Leg::Release
+    } else {
+        Leg::WantBody
+    };
+    shuttle.advance(next).unwrap();
+    world.send(shuttle);
+    text
+}
+
+#[test]
+fn bodies_may_cross_in_pieces() {
+    let (mut world, mut client) = streaming();
+    let stream = client.begin("POST", "/u", &[("expect", "100-continue")], false);
+    client.settle(&mut world);
+    assert_eq!(world.at_tx(), "Request /u, Body /");
+    assert!(world.held[0].body_berth.is_some());
+    assert_eq!(client.informed(stream), "", "nobody has asked for it");
+    assert_eq!(take_piece(&mut world), "");
+    client.settle(&mut world);
+    assert_eq!(client.informed(stream), "100");
+    client.send(stream, b"one", false);
+    client.settle(&mut world);
+    assert_eq!(take_piece(&mut world), "one");
+    client.send(stream, b"two", false);
+    client.send_trailers(stream, &[("sum", "6")]);
+    client.settle(&mut world);
+    let last = world.held.last().unwrap();
+    assert_eq!(last.trailers.get(b"sum"), Some(&b"6"[..]));
+    assert_eq!(take_piece(&mut world), "two last");
+    world.answer(200, "ok");
+    client.settle(&mut world);
+    assert!(client.text(stream).ends_with("ok<end>"));
+    world.check_balance();
+}
+
+/// What nobody takes stays in its window; neighbours go on.
+#[test]
+fn a_body_that_nobody_takes_holds_nobody_up() {
+    let (mut world, mut client) = streaming();
+    let stuck: Vec<usize> = (0..3)
+        .map(|_| {
+            let stream = client.begin("POST", "/u", &[], false);
+            client.send(stream, &LARGE, true);
+            stream
+        })
+        .collect();
+    client.settle(&mut world);
+    let most = 3 * (128 + 2 * 80 + 64) * 1024;
+    assert!(world.stats().bytes_in < most, "{:?}", world.stats());
+    let quick = client.begin("POST", "/u", &[], false);
+    client.send(quick, b"quick", true);
+    client.settle(&mut world);
+    let at = world.held.iter().rposition(|s| s.leg() == Leg::Request);
+    let mut shuttle = world.held.remove(at.unwrap());
+    shuttle.answer(200, &[], b"done").unwrap();
+    world.send(shuttle);
+    client.settle(&mut world);
+    assert!(client.text(quick).ends_with("done<end>"));
+    // Those that wait for the other shore are not silent.
+    world.pass(Duration::from_secs(3600));
+    let mut total = 0;
+    while world.held.iter().any(|shuttle| shuttle.leg() == Leg::Body) {
+        let text = take_piece(&mut world);
+        let text = text.trim_end_matches(" closed").trim_end_matches(" last");
+        total += text.parse::<usize>().unwrap_or(0);
+        client.settle(&mut world);
+    }
+    assert_eq!(total, 3 * LARGE.len());
+    respond(&mut world);
+    client.settle(&mut world);
+    for stream in stuck {
+        assert!(client.text(stream).starts_with("200"));
+    }
+    world.check_balance();
+}
+
+#[test]
+fn bodies_in_pieces_may_fail() {
+    let (mut world, mut client) = streaming();
+    let stream = client.begin("POST", "/ten", &[], false);
+    client.send(stream, b"0123456789", false);
+    client.settle(&mut world);
+    assert_eq!(take_piece(&mut world), "0123456789");
+    client.send(stream, b"a", false);
+    client.settle(&mut world);
+    assert_eq!(take_piece(&mut world), " last too large");
+    world.answer(413, "");
+    client.settle(&mut world);
+    assert!(client.text(stream).starts_with("413"));
+    world.check_balance();
+    let stream = client.begin("POST", "/ten", &[("content-length", "11")], false);
+    client.settle(&mut world);
+    assert!(client.text(stream).starts_with("413"));
+    assert_eq!(world.at_tx(), "");
+    // Silent.
+    let stream = client.begin("POST", "/u", &[], false);
+    client.settle(&mut world);
+    world.pass(Duration::from_secs(31));
+    assert_eq!(take_piece(&mut world), " last silent");
+    world.answer(408, "");
+    client.settle(&mut world);
+    assert!(client.text(stream).starts_with("408"));
+    world.check_balance();
+    // Reset, with the shuttle here and there.
+    for is_taken in [false, true] {
+        let stream = client.begin("POST", "/u", &[], false);
+        client.send(stream, b"some", false);
+        client.settle(&mut world);
+        if is_taken {
+            take_piece(&mut world);
+        }
+        client.reset(stream);
+        client.settle(&mut world);
+        assert!(world.at_tx().contains("Request /u gone"));
+        while world.held.iter().any(|shuttle| shuttle.leg() == Leg::Body) {
+            take_piece(&mut world);
+        }
+        world.answer(200, "");
+        world.check_balance();
+    }
+    // Answered before it was whole: the client is told to stop, without an error.
+    let stream = client.begin("POST", "/u", &[], false);
+    client.send(stream, b"some", false);
+    client.settle(&mut world);
+    world.answer(200, "enough");
+    client.settle(&mut world);
+    assert!(client.text(stream).ends_with("enough<end>"));
+    assert_eq!(take_piece(&mut world), "some");
+    assert_eq!(take_piece(&mut world), " last closed");
     world.check_balance();
 }

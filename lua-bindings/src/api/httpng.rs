@@ -141,16 +141,19 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
     }
     let list = stack.top();
     let mut sites = Vec::new();
+    let usual_max = stack.number_field(1, "max_body_len").unwrap_or(0.0);
     for place in 1..=stack.raw_len(list) {
         if stack.raw_item(list, place) != Kind::Table {
             return Err(Raise::text("sites is not a table of tables"));
         }
         let path = stack.text_field(-1, "path").unwrap_or_default();
+        let own_max = stack.number_field(-1, "max_body_len");
         let _ = stack.raw_field(-1, "handler");
         sites.push(Site {
             path: path.into(),
             value: Handler {
                 anchor: stack.anchor(),
+                body_max_bytes: own_max.unwrap_or(usual_max) as u64,
             },
         });
         stack.pop(1);
@@ -275,9 +278,13 @@ fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, R
         let path = stack.text_field(item, "path").unwrap_or_default();
         let _ = stack.raw_field(item, "stream");
         let streams_body = stack.truth(-1);
+        let own_max = stack.number_field(item, "max_body_len");
         sites.push(SiteConfig {
             path: path.into(),
-            serve: ServeConfig::Lua { streams_body },
+            serve: ServeConfig::Lua {
+                streams_body,
+                body_max_bytes: own_max.map(|max| max as u64),
+            },
         });
         stack.set_top(list);
     }

@@ -6,6 +6,7 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod body;
 mod flow;
 mod head;
 mod queue;
@@ -39,6 +40,8 @@ use trips::{Trip, Trips};
 pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("req_index", request::INDEX),
     ("req_values", request::VALUES),
+    ("read", body::READ),
+    ("has_whole_body", body::HAS_WHOLE_BODY),
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
@@ -55,6 +58,8 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 pub(crate) struct Handler {
     /// Where the registry holds the function.
     pub(crate) anchor: i32,
+    /// How long the body of a request may be when it is wanted whole.
+    pub(crate) body_max_bytes: u64,
 }
 
 /// The HTTP side of one TX thread.
@@ -147,13 +152,17 @@ impl HttpHost {
             };
             taken += 1;
             if shuttle.is_abandoned() {
-                self.on_shipwreck(realm, shuttle);
+                match shuttle.carries_body {
+                    true => self.on_body_lost(link, shuttle),
+                    false => self.on_shipwreck(realm, shuttle),
+                }
                 continue;
             }
             match shuttle.leg() {
                 Leg::Request => self.on_request(realm, link, shuttle),
                 Leg::Continue => self.on_continue(realm, shuttle),
                 Leg::Closed => self.on_closed(realm, shuttle),
+                Leg::Body => self.on_body(link, shuttle),
                 leg => log::error!("a worker sent a shuttle with {leg:?}; it is given back"),
             }
         }
@@ -171,6 +180,9 @@ impl HttpHost {
     /// Lets go of the shore of a worker that has left, when nothing of it is on this side any more.
     fn drop_deserted(&self, link: usize) {
         let has_left = self.with_shore(link, |shore| shore.worker_has_left()) == Some(true);
+        if has_left {
+            self.trips.borrow_mut().lose_bodies(link);
+        }
         if has_left && !self.trips.borrow().any_of(link) {
             self.links.borrow_mut()[link] = None;
         }
@@ -207,7 +219,7 @@ impl HttpHost {
             trip.home = Some(shuttle);
             self.let_all_go(realm, trip, Mark::TxUnrefs);
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             return;
         }
         let must_close = trip.ended || shuttle.must_close_pending();
@@ -256,7 +268,7 @@ impl HttpHost {
         self.let_all_go(realm, trip, Mark::TxUnrefs);
         if trip.is_orphan {
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
         } else {
             self.wake_all(trip);
         }
@@ -277,7 +289,7 @@ impl HttpHost {
                 self.let_all_go(realm, trip, Mark::TxUnrefs);
                 if trip.is_orphan {
                     trip.home = None;
-                    trips.end(ticket);
+                    self.end(&mut trips, ticket);
                 } else {
                     self.wake_all(trip);
                 }
@@ -411,7 +423,7 @@ impl HttpHost {
             if let Some(trip) = trips.get(ticket) {
                 serve::answer_plainly(self, trip, 500, b"Failed to create fiber");
             }
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             if let Some(realm) = crate::realm::try_realm() {
                 realm.stats.request_over();
             }

@@ -26,7 +26,13 @@ pub(super) fn berths(config: &ServerConfig) -> u16 {
 pub(super) fn routes(config: &ServerConfig) -> Arc<Routes> {
     Arc::new(Sites::new(config.sites.iter().map(|site| {
         let value = match site.serve {
-            ServeConfig::Lua { streams_body } => Serve::App(App { streams_body }),
+            ServeConfig::Lua {
+                streams_body,
+                body_max_bytes,
+            } => Serve::App(App {
+                streams_body,
+                body_max_bytes,
+            }),
         };
         let path = Arc::clone(&site.path);
         Site { path, value }
