@@ -7,6 +7,7 @@
 //! ([`interest`](Conn::interest)), and how long ([`wait`](Conn::wait)). Neither is kept by hand.
 
 mod ending;
+mod files;
 mod input;
 mod outbox;
 mod trips;
@@ -26,7 +27,7 @@ use self::outbox::Outbox;
 use self::trips::Trip;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::DRAIN_IDLE_MS;
+use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -88,6 +89,8 @@ pub(crate) struct Conn {
     /// Requests that are not answered to the end, in their order.
     trips: VecDeque<Trip>,
     outbox: Outbox,
+    /// How much of files may still be sent in this turn.
+    file_bytes: usize,
     /// How the connection ends when everything is written, once that is decided.
     end: Option<End>,
     /// Set while lingering: how many more bytes are thrown away.
@@ -140,6 +143,7 @@ impl Conn {
             incoming: None,
             trips: VecDeque::new(),
             outbox: Outbox::default(),
+            file_bytes: 0,
             end: None,
             linger_bytes: None,
             is_fresh: true,
@@ -226,6 +230,7 @@ impl Conn {
     /// Takes in, answers and gives out for as long as something moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.file_bytes = FILE_TURN_BYTES;
         match self.advance(cx) {
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
@@ -253,7 +258,8 @@ impl Conn {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
-        if reads_on && self.list() {
+        let sends_on = self.outbox.is_file_first() && !self.socket.is_full;
+        if (reads_on || sends_on) && self.list() {
             cx.again.push_back(self.token);
         }
         if let Err(e) = self.watch(cx) {

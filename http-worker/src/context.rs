@@ -10,8 +10,9 @@ use http_proto::{Exchange, Fields, Leg, RequestHead};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::files::Desk;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
-use crate::routes::Routes;
+use crate::routes::{FileSite, Routes};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -24,6 +25,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Fields,
     pub(crate) facts: RequestFacts,
+    /// The files it is for. Such a request does not cross, and its body is thrown away.
+    pub(crate) files: Option<FileSite>,
     /// Names the request to witnesses.
     pub(crate) ticket: u64,
     /// It is whole and waits for its turn or for a berth.
@@ -51,7 +54,11 @@ pub(crate) struct Cx {
     pub(crate) limits_version: usize,
     /// Who serves what.
     pub(crate) routes: Arc<Routes>,
+    /// Answers requests for files.
+    pub(crate) desk: Desk,
     pub(crate) now: Instant,
+    /// The same moment in seconds since 1970.
+    pub(crate) unix_secs: u64,
     pub(crate) encoder: Encoder,
     pub(crate) read: ReadBuffers,
     pub(crate) wheel: Wheel,
@@ -90,7 +97,9 @@ impl Cx {
             limits: limits.clamped(),
             limits_version: 0,
             routes: Arc::default(),
+            desk: Desk::default(),
             now,
+            unix_secs: 0,
             encoder: Encoder::new(server_name),
             read: ReadBuffers::new(),
             wheel: Wheel::new(now),
@@ -228,6 +237,7 @@ impl Cx {
             incoming.body.shrink_to(KEEP_BYTES);
             incoming.is_complete = false;
             incoming.owes_continue = false;
+            incoming.files = None;
             self.spares.push(incoming);
         }
     }

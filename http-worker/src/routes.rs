@@ -1,6 +1,10 @@
 //! Who serves what: the part of it that is decided by the worker, before a request crosses.
 
-use http_proto::Sites;
+use std::sync::Arc;
+
+use http_proto::{RequestHead, Sites};
+
+use crate::files::Files;
 
 /// Sites by path. Shared by all workers and replaced as a whole
 /// ([`Command::Routes`](crate::Command::Routes)), so that a request meets one of them or the next,
@@ -12,6 +16,8 @@ pub type Routes = Sites<Serve>;
 pub enum Serve {
     /// The application, on the other shore.
     App(App),
+    /// The worker itself, from a folder.
+    Files(Arc<Files>),
 }
 
 /// How the application wants its requests.
@@ -20,4 +26,23 @@ pub struct App {
     /// A request crosses as soon as its head is complete, and its body follows in pieces.
     /// Otherwise it crosses whole.
     pub streams_body: bool,
+}
+
+/// Files, and the site whose paths lead to them.
+#[derive(Clone, Debug)]
+pub(crate) struct FileSite {
+    pub(crate) path: Arc<str>,
+    pub(crate) files: Arc<Files>,
+}
+
+/// The files that a request is for, if it is for some.
+pub(crate) fn files_for(routes: &Routes, head: &RequestHead) -> Option<FileSite> {
+    let site = routes.find(head.path())?;
+    let Serve::Files(files) = &site.value else {
+        return None;
+    };
+    Some(FileSite {
+        path: Arc::clone(&site.path),
+        files: Arc::clone(files),
+    })
 }

@@ -55,6 +55,21 @@ pub enum ServeConfig {
         /// It is called as soon as the head of a request is there, and reads the body itself.
         streams_body: bool,
     },
+    /// Files; no request for them comes to Lua.
+    Files(FolderConfig),
+}
+
+/// A folder whose files are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderConfig {
+    /// Where it is. Nobody has looked yet.
+    pub folder: PathBuf,
+    /// The file that stands for the folder it is in.
+    pub index: String,
+    /// Whether files that lie there compressed are sent to those who take them.
+    pub precompressed: bool,
+    /// The value of `Cache-Control`, if there is to be one.
+    pub cache_control: Option<String>,
 }
 
 /// One address to listen at.

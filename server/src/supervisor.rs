@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Snapshot, Worker, WorkerConfig};
+use http_worker::{Command, Listener, Routes, Snapshot, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
@@ -60,6 +60,8 @@ struct Inner {
     /// Where they listen. Absent: nobody new is let in.
     sockets: Option<Sockets>,
     config: Option<ServerConfig>,
+    /// Who serves what, for all workers.
+    routes: Arc<Routes>,
     /// What the workers that have ended counted.
     past: Tally,
     /// The last refusal of the machine, for the exit code.
@@ -114,6 +116,7 @@ impl Supervisor {
             leaving: Crew::default(),
             sockets: None,
             config: None,
+            routes: Arc::default(),
             past: Tally::default(),
             refusal: None,
             was_checked: false,
@@ -258,12 +261,14 @@ impl Inner {
             return Err("the last server has not ended yet".to_owned());
         }
         let tls = sockets::load_tls(config)?;
+        let routes = routes(config)?;
         if self.overrides.check {
             self.was_checked = true;
             return Ok(Vec::new());
         }
         let workers = usize::from(config.threads.max(1));
         let sockets = Sockets::open(config, &tls, workers)?;
+        self.routes = routes;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
         let shares = sockets.shares(workers).map_err(refused)?;
         let (crew, ends) = self.hire(config, 0, shares).map_err(refused)?;
@@ -346,7 +351,7 @@ impl Inner {
             name,
             limits: limits(config),
             listeners,
-            routes: routes(config),
+            routes: Arc::clone(&self.routes),
             witness,
             ..WorkerConfig::default()
         }
@@ -356,14 +361,15 @@ impl Inner {
         if self.is_shrinking() {
             return Err("Unable to reconfigure until threads will shut down".to_owned());
         }
+        let routes = routes(&config)?;
         let threads = self.config.as_ref().map_or(0, |config| config.threads);
         let ends = if config.threads == threads || self.crew.is_empty() {
             Vec::new()
         } else {
             self.resize(&config)?
         };
-        let routes = routes(&config);
-        self.command_all(|| Command::Routes(Arc::clone(&routes)));
+        self.routes = routes;
+        self.command_all(|| Command::Routes(Arc::clone(&self.routes)));
         self.command_all(|| Command::Limits(Box::new(limits(&config))));
         self.config = Some(config);
         Ok(ends)

@@ -9,6 +9,7 @@ use super::trips::Trip;
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
 use crate::limits::KEEP_BYTES;
+use crate::routes::files_for;
 use crate::transport::Broken;
 
 impl Conn {
@@ -29,7 +30,7 @@ impl Conn {
             && self.trips.len() < cx.limits.pipeline_depth_count
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
-            && self.trips.back().is_none_or(|trip| trip.is_safe)
+            && self.trips.back().is_none_or(|trip| trip.is_safe && !trip.holds_request())
     }
 
     /// A request is whole and waits for its turn or for a berth.
@@ -149,9 +150,13 @@ impl Conn {
                 self.note_progress(Wait::Head, cx.now);
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
-                cx.mark(Mark::RequestArrives, incoming.ticket);
+                incoming.files = files_for(&cx.routes, &incoming.head);
+                if incoming.files.is_none() {
+                    cx.mark(Mark::RequestArrives, incoming.ticket);
+                }
             }
             Event::ExpectContinue => incoming.owes_continue = true,
+            Event::Body(_) if incoming.files.is_some() => {}
             Event::Body(range) => {
                 if !cx.take_in_body(range.len()) {
                     cx.discard(incoming);
@@ -182,6 +187,10 @@ impl Conn {
         let Some(incoming) = self.incoming.take_if(|incoming| incoming.is_complete) else {
             return false;
         };
+        if incoming.files.is_some() {
+            self.trips.push_back(Trip::here(incoming));
+            return self.answer(cx);
+        }
         let is_safe = is_safe(incoming.head.method());
         if !self.trips.is_empty() && !is_safe {
             self.incoming = Some(incoming);

@@ -11,7 +11,7 @@ use shuttle_core::{BerthId, Shuttle, Worker};
 use super::ending::End;
 use super::outbox::Slices;
 use super::{Conn, Wait};
-use crate::context::Cx;
+use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
 
@@ -24,6 +24,8 @@ enum Place {
     Away,
     /// Here; not looked at yet.
     Home(Shuttle<Worker, Exchange>),
+    /// Here: a request for a file, which is opened when its turn comes.
+    File(Box<Incoming>),
     /// In the outbox. The shuttle stays until its cargo is gone; `None` when it was not needed
     /// for so long.
     Loaded(Option<Shuttle<Worker, Exchange>>),
@@ -65,13 +67,48 @@ impl Trip {
         }
     }
 
+    /// For a file.
+    pub(super) fn here(incoming: Box<Incoming>) -> Self {
+        let (ticket, facts) = (incoming.ticket, incoming.facts);
+        Self::own(Place::File(incoming), ticket, facts)
+    }
+
+    /// Whether it keeps the whole request: there should not be many of these.
+    pub(super) fn holds_request(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// Whether something of its answer has been encoded.
+    pub(super) fn is_begun(&self) -> bool {
+        self.body.is_some()
+    }
+
+    pub(super) fn facts(&self) -> &RequestFacts {
+        &self.facts
+    }
+
+    /// Its answer is in the outbox to the end; of a large one, bytes that are still to be fetched.
+    pub(super) fn set_ended(&mut self, is_large: bool) {
+        self.is_ended = true;
+        self.place = if is_large {
+            Place::Loaded(None)
+        } else {
+            Place::Done
+        };
+    }
+
     pub(super) fn early(error: PeerError, facts: RequestFacts) -> Self {
+        Self::own(Place::Early(error), 0, facts)
+    }
+
+    /// One that the worker answers itself.
+    fn own(place: Place, ticket: u64, facts: RequestFacts) -> Self {
         Self {
             berth: None,
-            ticket: 0,
+            ticket,
             facts,
             is_safe: true,
-            place: Place::Early(error),
+            place,
             body: None,
             is_ended: false,
             sent_mark: None,
@@ -128,7 +165,10 @@ impl Trip {
 
     /// Its answer, or the next part of it, is here to be encoded.
     fn is_ready(&self) -> bool {
-        matches!(self.place, Place::Home(_) | Place::Early(_))
+        matches!(
+            self.place,
+            Place::Home(_) | Place::Early(_) | Place::File(_)
+        )
     }
 
     /// The next answer may be encoded behind this one.
@@ -160,13 +200,21 @@ impl Conn {
             let Some(trip) = self.trips.get_mut(at).filter(|trip| trip.is_ready()) else {
                 break;
             };
+            if trip.holds_request() && self.outbox.has_file() {
+                // One open file at a time, however many are asked for.
+                break;
+            }
             if self.outbox.wants_buffer() {
                 self.outbox.give_buffer(cx.buffer());
             }
             match std::mem::replace(&mut trip.place, Place::Done) {
                 Place::Home(shuttle) if makes_sense(&shuttle) => self.encode(at, shuttle, cx),
-                Place::Home(shuttle) => self.encode_failure(at, shuttle, cx),
+                Place::Home(shuttle) => match self.turn_back(at, shuttle, cx) {
+                    Ok(()) => continue,
+                    Err(shuttle) => self.encode_failure(at, shuttle, cx),
+                },
                 Place::Early(error) => self.encode_early(at, &error, cx),
+                Place::File(incoming) => self.encode_file(at, incoming, cx),
                 Place::Away | Place::Loaded(_) | Place::Done => unreachable!("it is ready"),
             }
             moved = true;
@@ -236,7 +284,7 @@ impl Conn {
 
     /// Ends the body of a response. What the head has told the client, and what is missing,
     /// decide whether the connection goes on.
-    fn finish(&mut self, at: usize, body: ResponseBody) {
+    pub(super) fn finish(&mut self, at: usize, body: ResponseBody) {
         let ending = self.outbox.copy(|out| body.finish(out));
         let trip = &self.trips[at];
         if ending.missing > 0 {
@@ -303,7 +351,7 @@ impl Conn {
     }
 
     /// No request is known behind this one.
-    fn is_last(&self, at: usize) -> bool {
+    pub(super) fn is_last(&self, at: usize) -> bool {
         at + 1 == self.trips.len() && self.incoming.is_none()
     }
 
@@ -312,7 +360,14 @@ impl Conn {
         let mut moved = false;
         while !self.socket.is_full && !self.outbox.is_empty() {
             let wrote = match self.outbox.plain() {
+                _ if self.outbox.is_file_first() => match self.give_file(cx)? {
+                    Some(wrote) => wrote,
+                    None => break,
+                },
                 Some([]) => Default::default(),
+                Some(plain) if self.outbox.has_file() => {
+                    self.transport.write_before_more(plain, &cx.stats)?
+                }
                 Some(plain) => self
                     .transport
                     .write(&mut [IoSlice::new(plain)], &cx.stats)?,

@@ -1,4 +1,5 @@
 -- `httpng.sites`: what may stand for `sites` and `handler`, made one list.
+local files = require('httpng.files')
 local log = require('log')
 
 local sites = {}
@@ -9,14 +10,14 @@ local function is_callable(value)
     return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
 end
 
----@param given? {path: string, handler: function}[] `cfg.sites`
----@param handler? function `cfg.handler`: a site for everything
+---@param given? {path: string, handler: function|string|httpng.folder}[] `cfg.sites`
+---@param handler? function|string|httpng.folder `cfg.handler`: a site for everything
 ---@param is_reload boolean
----@return {path: string, handler: function}[]
+---@return {path: string, handler: any, files: httpng.folder?}[]
 function sites.read(given, handler, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler)
+    local function add(path, its_handler, its_files)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -28,7 +29,7 @@ function sites.read(given, handler, is_reload)
             error('Can\'t add other paths after adding "/"', 0)
         end
         seen[path] = true
-        list[#list + 1] = { path = path, handler = its_handler }
+        list[#list + 1] = { path = path, handler = its_handler, files = its_files }
     end
     if given ~= nil then
         if type(given) ~= 'table' then error('sites is not a table', 0) end
@@ -36,24 +37,23 @@ function sites.read(given, handler, is_reload)
             if type(site) ~= 'table' then error('sites is not a table of tables', 0) end
             if site.path == nil then error('sites[].path is nil', 0) end
             if type(site.path) ~= 'string' then error('sites[].path is not a string', 0) end
-            if type(site.handler) == 'string' then
-                error('sites[].handler: directories are not served by this version', 0)
-            end
-            if not is_callable(site.handler) then
+            local its_files = files.read(site.handler, 'sites[].handler')
+            if not its_files and not is_callable(site.handler) then
                 error('sites[].handler is not a function or string', 0)
             end
             if site.path:sub(1, 1) ~= '/' then
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler)
+            add(site.path, site.handler, its_files)
         end
     end
     if handler ~= nil then
-        if not is_callable(handler) then
+        local its_files = files.read(handler, 'handler')
+        if not its_files and not is_callable(handler) then
             error('handler is not a function or table (router object)', 0)
         end
-        add('/', handler)
+        add('/', handler, its_files)
     end
     return list
 end
@@ -69,6 +69,9 @@ function sites.in_reload_order(list, before)
         local site = by_path[path]
         by_path[path] = nil
         if site and path == '/' then root = site elseif site then ordered[#ordered + 1] = site end
+    end
+    for _, site in ipairs(before) do
+        if by_path[site.path] then files.check_replaced(site, by_path[site.path]) end
     end
     for _, site in ipairs(before) do take(site.path) end
     for _, site in ipairs(list) do take(site.path) end

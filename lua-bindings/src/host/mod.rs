@@ -45,9 +45,15 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 
 /// Who serves a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handler {
-    /// Where the registry holds the function.
-    pub(crate) anchor: i32,
+pub(crate) enum Handler {
+    /// A function.
+    Lua {
+        /// Where the registry holds it.
+        anchor: i32,
+    },
+    /// The worker, without asking here. The site holds its place among the others, so that a
+    /// request that was sent before the worker knew does not come to one behind it.
+    Elsewhere,
 }
 
 /// The HTTP side of one TX thread.

@@ -10,7 +10,7 @@ use tx_runtime::FiberRef;
 use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
-use super::{HttpHost, request};
+use super::{Handler, HttpHost, request};
 use crate::env::Stage;
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
@@ -175,8 +175,14 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
         trips.end(ticket);
         return None;
     };
+    let Handler::Lua { anchor } = site.value else {
+        // Sites were replaced while it was on its way: by now its worker knows.
+        http.send(trip, Leg::Release);
+        trips.end(ticket);
+        return None;
+    };
     let mut stack = thread.stack();
-    stack.push_anchored(site.value.anchor);
+    stack.push_anchored(anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
     Some(Arc::clone(&site.path))
