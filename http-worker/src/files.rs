@@ -85,3 +85,6 @@ impl Files {
         Ok(Self(options))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 mod bounds;
 mod drawn;
 mod ending;
+mod files;
 mod gone;
 mod http;
 mod plain;

@@ -83,6 +83,11 @@ impl Folder {
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => self.open_checked(name)?,
             other => other?,
         };
+        Self::judge(opened)
+    }
+
+    /// What it is that was opened.
+    pub(super) fn judge(opened: OwnedFd) -> Result<Found, Errno> {
         let file = File::from(opened);
         let metadata = file.metadata().map_err(|e| errno(&e))?;
         Ok(if metadata.is_file() {
