@@ -12,7 +12,7 @@ use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::files::Desk;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
-use crate::routes::{FileSite, Routes};
+use crate::routes::{FileSite, Routes, former};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -54,6 +54,8 @@ pub(crate) struct Cx {
     pub(crate) limits_version: usize,
     /// Who serves what.
     pub(crate) routes: Arc<Routes>,
+    /// What of the former ones a request on its way may still be for.
+    pub(crate) former_routes: Routes,
     /// Answers requests for files.
     pub(crate) desk: Desk,
     pub(crate) now: Instant,
@@ -97,6 +99,7 @@ impl Cx {
             limits: limits.clamped(),
             limits_version: 0,
             routes: Arc::default(),
+            former_routes: Routes::default(),
             desk: Desk::default(),
             now,
             unix_secs: 0,
@@ -113,6 +116,13 @@ impl Cx {
             body_bytes: 0,
             next_ticket: 0,
         }
+    }
+
+    /// From now on others serve.
+    pub(crate) fn replace_routes(&mut self, routes: Arc<Routes>) {
+        self.former_routes = former(&self.routes, &self.former_routes);
+        self.routes = routes;
+        self.desk.forget();
     }
 
     /// Tells the witness, if there is one.

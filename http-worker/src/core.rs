@@ -398,10 +398,7 @@ impl Core {
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Routes(routes) => {
-                self.cx.routes = routes;
-                self.cx.desk.forget();
-            }
+            Command::Routes(routes) => self.cx.replace_routes(routes),
             Command::Limits(limits) => {
                 self.cx.limits = limits.clamped();
                 self.cx.limits_version += 1;

@@ -112,6 +112,10 @@ pub const FOLDER_RECHECK_MS: u64 = 1000;
 /// Files that stay open until the end of a turn, for others who ask for them in the same turn.
 pub const FILES_KEPT_COUNT: usize = 32;
 
+/// Sites with files that were taken away and are remembered for requests which are on their way
+/// at that moment. More than a program has, unless it makes new ones all the time.
+pub const FORMER_SITES_COUNT: usize = 64;
+
 /// Spare incoming requests kept for reuse.
 pub const SPARES_COUNT: usize = 256;
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use http_proto::{RequestHead, Sites};
+use http_proto::{RequestHead, Site, Sites};
 
 use crate::files::Files;
+use crate::limits::FORMER_SITES_COUNT;
 
 /// Sites by path. Shared by all workers and replaced as a whole
 /// ([`Command::Routes`](crate::Command::Routes)), so that a request meets one of them or the next,
@@ -33,6 +34,21 @@ pub struct App {
 pub(crate) struct FileSite {
     pub(crate) path: Arc<str>,
     pub(crate) files: Arc<Files>,
+}
+
+/// The file sites of `routes`, which are being replaced, and before them those of the ones
+/// before: of each path the newest, [`FORMER_SITES_COUNT`] at most. For requests that cross
+/// while sites are replaced again and again.
+pub(crate) fn former(routes: &Routes, before: &Routes) -> Routes {
+    let mut sites: Vec<Site<Serve>> = Vec::new();
+    for site in routes.iter().chain(before.iter()) {
+        let is_known = sites.iter().any(|known| known.path == site.path);
+        if matches!(site.value, Serve::Files(_)) && !is_known {
+            sites.push(site.clone());
+        }
+    }
+    sites.truncate(FORMER_SITES_COUNT);
+    Routes::new(sites)
 }
 
 /// The files that a request is for, if it is for some.

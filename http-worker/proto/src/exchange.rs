@@ -40,6 +40,9 @@ pub struct Exchange {
     /// With `Write`: nothing comes after this part. Set by [`advance`](Self::advance) to false
     /// when the shuttle comes to TX, so set it before each `Write`.
     pub last: bool,
+    /// With `Release`, in place of an answer: TX has learnt meanwhile that the worker itself
+    /// serves this path.
+    pub is_elsewhere: bool,
 }
 
 /// Why an exchange crosses, or that it does not.
@@ -63,7 +66,7 @@ pub enum Leg {
     /// home. It may take the place of a `Continue` that has not left: MUST-CLOSE came first.
     Closed,
     /// TX to worker: free the shuttle. Before `Closed` this ends the request without an answer:
-    /// its client has gone, or the worker answers 500.
+    /// its client has gone, or the worker answers itself: 500, if it knows nothing better.
     Release,
 }
 
@@ -233,6 +236,7 @@ impl Exchange {
         self.local = None;
         self.https = false;
         self.last = false;
+        self.is_elsewhere = false;
     }
 
     /// Answers at once and completely: sets head and body and goes on to [`Leg::Answer`].

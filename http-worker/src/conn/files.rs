@@ -72,10 +72,12 @@ impl Conn {
     ) -> Result<(), Shuttle<Worker, Exchange>> {
         let trip = &mut self.trips[at];
         let is_untouched = shuttle.leg() == Leg::Release && !trip.is_begun();
-        if !is_untouched || shuttle.client_gone() || shuttle.is_abandoned() {
+        if !is_untouched || !shuttle.is_elsewhere || shuttle.is_abandoned() {
             return Err(shuttle);
         }
-        let Some(site) = files_for(&cx.routes, &shuttle.request) else {
+        let site = files_for(&cx.routes, &shuttle.request)
+            .or_else(|| files_for(&cx.former_routes, &shuttle.request));
+        let Some(site) = site else {
             return Err(shuttle);
         };
         let mut incoming = cx.spare();

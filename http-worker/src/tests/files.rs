@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::world::{LARGE, Setup, World, readable, respond};
 use crate::core::Flush;
-use crate::limits::{FILE_COPY_BYTES, FILE_TURN_BYTES, FOLDER_RECHECK_MS};
+use crate::limits::{FILE_COPY_BYTES, FILE_TURN_BYTES, FOLDER_RECHECK_MS, FORMER_SITES_COUNT};
 use crate::{App, Command, FileOptions, Files, Routes, Serve};
 
 /// A worker that serves a folder at `/f`, and leaves the rest to TX.
@@ -359,6 +359,12 @@ fn of_a_file_that_grows_as_much_is_sent_as_was_announced() {
 
 #[test]
 fn a_request_that_met_its_site_too_late_comes_back() {
+    for rounds in [0, 1, 10] {
+        check_coming_back(rounds);
+    }
+}
+
+fn check_coming_back(rounds: usize) {
     let mut served = Served::new();
     served.put("a.txt", "hello");
     served.world.command(Command::Routes(Arc::default()));
@@ -371,6 +377,11 @@ fn a_request_that_met_its_site_too_late_comes_back() {
     served
         .world
         .order(Command::Routes(routes(served.folder.path())));
+    // And sites may have been replaced once more by then.
+    for _ in 0..rounds {
+        served.world.order(Command::Routes(Arc::default()));
+    }
+    shuttle.is_elsewhere = true;
     shuttle.advance(Leg::Release).unwrap();
     served.world.send(shuttle);
     assert_eq!(served.text(client), format!("{}hello<open>", ok(5)));
@@ -380,12 +391,43 @@ fn a_request_that_met_its_site_too_late_comes_back() {
 #[test]
 fn what_comes_back_for_another_reason_is_no_file() {
     let mut served = Served::new();
+    served.put("a.txt", "hello");
+    served.world.command(Command::Routes(Arc::default()));
     let client = served.world.connect();
     served
         .world
-        .ask(client, "GET /lua HTTP/1.1\r\nHost: h\r\n\r\n");
+        .ask(client, "GET /f/a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    served
+        .world
+        .command(Command::Routes(routes(served.folder.path())));
     served.world.go(Leg::Release);
     assert!(served.text(client).starts_with("HTTP/1.1 500 "));
+    served.world.check_balance();
+}
+
+#[test]
+fn of_former_sites_the_newest_of_each_path_are_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = |index: &str| {
+        let mut options = FileOptions::new(folder.path());
+        options.index = index.to_owned();
+        Serve::Files(Arc::new(Files::open(options).unwrap()))
+    };
+    let one = |path: String, value: Serve| {
+        let path = path.into();
+        Routes::new([Site { path, value }])
+    };
+    let mut former = Routes::default();
+    for number in 0..=FORMER_SITES_COUNT {
+        former = crate::routes::former(&one(format!("/{number}"), files("old")), &former);
+    }
+    assert_eq!(former.iter().count(), FORMER_SITES_COUNT);
+    assert!(former.find(b"/0").is_none(), "the oldest is forgotten");
+    former = crate::routes::former(&one("/5".to_owned(), files("new")), &former);
+    assert_eq!(former.find(b"/5/x").unwrap().value, files("new"));
+    let app = one("/lua".to_owned(), Serve::App(App::default()));
+    former = crate::routes::former(&app, &former);
+    assert!(former.find(b"/lua").is_none());
 }
 
 #[test]

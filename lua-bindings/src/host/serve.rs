@@ -177,6 +177,9 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
     };
     let Handler::Lua { anchor } = site.value else {
         // Sites were replaced while it was on its way: by now its worker knows.
+        if let Some(shuttle) = &mut trip.home {
+            shuttle.is_elsewhere = true;
+        }
         http.send(trip, Leg::Release);
         trips.end(ticket);
         return None;

@@ -7,6 +7,7 @@ mod capacity;
 mod check;
 mod config;
 mod drawing;
+mod files;
 mod handlers;
 mod lua_files;
 mod reload;

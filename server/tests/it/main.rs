@@ -17,6 +17,7 @@ mod cmodules;
 mod demo;
 mod docs;
 mod drawing;
+mod files;
 mod graceful;
 mod handlers;
 mod harness;
