@@ -28,11 +28,11 @@ pub(crate) struct Desk {
     boundaries: u64,
 }
 
-/// A folder, and when it was last seen to be the one of its name. It may have none for a while.
+/// A folder, and when it was last seen to be the one of its name.
 #[derive(Debug)]
 struct Watched {
     files: Arc<Files>,
-    folder: Option<Folder>,
+    folder: Result<Folder, Errno>,
     seen_at: Instant,
 }
 
@@ -214,7 +214,7 @@ impl Desk {
 
 impl Watched {
     fn new(files: Arc<Files>, now: Instant) -> Self {
-        let folder = Folder::open(&files.0.folder).ok();
+        let folder = open(&files);
         Self {
             files,
             folder,
@@ -223,7 +223,7 @@ impl Watched {
     }
 
     fn find(&mut self, name: &[u8], now: Instant) -> Result<Found, Errno> {
-        if now >= self.seen_at + RECHECK {
+        if self.folder.is_err() || now >= self.seen_at + RECHECK {
             self.look_again(now);
         }
         let found = self.find_now(name);
@@ -235,24 +235,30 @@ impl Watched {
     }
 
     fn find_now(&self, name: &[u8]) -> Result<Found, Errno> {
-        self.folder.as_ref().ok_or(Errno::NOENT)?.find(name)
+        match &self.folder {
+            Ok(folder) => folder.find(name),
+            Err(errno) => Err(*errno),
+        }
     }
 
-    /// Looks whether another folder has the name by now. True: there is one.
+    /// Looks whether another folder has the name by now. True: there is one. What is left of the
+    /// old one is served until then.
     fn look_again(&mut self, now: Instant) -> bool {
         self.seen_at = now;
-        if self.folder.as_ref().is_some_and(Folder::is_current) {
+        if self.folder.as_ref().is_ok_and(Folder::is_current) {
             return false;
         }
-        match Folder::open(&self.files.0.folder) {
-            Ok(folder) => {
-                self.folder = Some(folder);
-                true
-            }
-            // What is left of the old one is served until there is a new one.
-            Err(_) => false,
+        let opened = open(&self.files);
+        let is_new = opened.is_ok();
+        if is_new || self.folder.is_err() {
+            self.folder = opened;
         }
+        is_new
     }
+}
+
+fn open(files: &Files) -> Result<Folder, Errno> {
+    Folder::open(&files.0.folder).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
 }
 
 impl Chosen {

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 
 use super::world::{LARGE, Setup, World, readable, respond};
 use crate::core::Flush;
-use crate::limits::{FILE_COPY_BYTES, FILE_TURN_BYTES, FOLDER_RECHECK_MS, FORMER_SITES_COUNT};
+use crate::limits::{
+    FILE_COPY_BYTES, FILE_STEP_BYTES, FILE_TURN_BYTES, FILES_KEPT_COUNT, FOLDER_RECHECK_MS,
+    FORMER_SITES_COUNT,
+};
 use crate::{App, Command, FileOptions, Files, Routes, Serve};
 
 /// A worker that serves a folder at `/f`, and leaves the rest to TX.
@@ -189,6 +192,41 @@ fn a_thousand_pipelined_files() {
     );
     let got = got(&mut served.world, client);
     assert_eq!(readable(&got).matches("||hello").count(), 1000);
+}
+
+#[test]
+fn more_files_in_one_turn_than_are_kept() {
+    let mut served = Served::new();
+    let mut input = String::new();
+    for number in 0..=FILES_KEPT_COUNT {
+        served.put(&number.to_string(), format!("[{number}]"));
+        input.push_str(&format!("GET /f/{number} HTTP/1.1\r\nHost: h\r\n\r\n"));
+    }
+    let client = served.world.connect();
+    served.world.ask(client, input.repeat(2));
+    let text = readable(&got(&mut served.world, client));
+    for number in 0..=FILES_KEPT_COUNT {
+        assert_eq!(
+            text.matches(&format!("||[{number}]")).count(),
+            2,
+            "{number}"
+        );
+        assert_eq!(served.open_count(&number.to_string()), 0);
+    }
+}
+
+#[test]
+fn a_large_file_is_sent_in_steps() {
+    let mut served = Served::new();
+    served.put("a.txt", vec![b'x'; 4 * FILE_STEP_BYTES]);
+    let client = served.world.connect();
+    served.world.settle();
+    let before = served.world.stats().writes;
+    served
+        .world
+        .ask(client, "GET /f/a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    let writes = served.world.stats().writes - before;
+    assert!(writes > 4, "{writes} writes, the head's among them");
 }
 
 #[test]
@@ -461,7 +499,10 @@ fn a_folder_that_is_replaced_is_served_soon() {
     served.check(request, &format!("{}old<open>", ok(3)));
     fs::remove_file(&current).unwrap();
     std::os::unix::fs::symlink("newer", &current).unwrap();
-    served.world.pass(Duration::from_millis(FOLDER_RECHECK_MS));
+    let soon = Duration::from_millis(FOLDER_RECHECK_MS - 1);
+    served.world.pass(soon);
+    served.check(request, &format!("{}old<open>", ok(3)));
+    served.world.pass(Duration::from_millis(1));
     served.check(request, &format!("{}newer<open>", ok(5)));
 }
 

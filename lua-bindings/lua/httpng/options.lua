@@ -8,8 +8,8 @@ local options = {}
 
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses
----@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function}[] the first whose path matches answers
+---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
+---@field sites? {path: string, handler: function|string|httpng.folder}[] the first whose path matches answers
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::client::{Client, Response};
-use crate::harness::{SETUPS, Server, Setup, run};
+use crate::harness::{SETUPS, Server, Setup, eventually, run};
 
 /// With and without threads, with and without TLS.
 const WAYS: [Setup; 4] = [SETUPS[0], SETUPS[1], SETUPS[3], SETUPS[4]];
@@ -350,12 +350,14 @@ fn folders_on_reload() {
          local function handler(req)
              if req.path == '/results' then return {{ body = table.concat(results, '\\n') }} end
              if req.path == '/swap' then
-                 return {{ body = try {{ sites = {{ {{ path = '/f', handler = '{dir}' }} }}, handler = handler }} }}
+                 local swapped = {{ {{ path = '/f', handler = '{dir}' }} }}
+                 return {{ body = try {{ sites = swapped, handler = handler }} }}
              end
              return {{ body = 'lua ' .. req.path }}
          end
          local function sites(f, l)
-             return {{ sites = {{ {{ path = '/f', handler = f }}, {{ path = '/l', handler = l }} }}, handler = handler }}
+             local list = {{ {{ path = '/f', handler = f }}, {{ path = '/l', handler = l }} }}
+             return {{ sites = list, handler = handler }}
          end
          results[1] = try(sites('{none}', lua))
          results[2] = try(sites('{www}', lua))
@@ -363,7 +365,8 @@ fn folders_on_reload() {
          results[4] = try(sites('{www}', '{www}'))
          results[5] = try(sites('{none}', lua))
          results[6] = try(sites({{ folder = '{www}', index = 'a/b' }}, lua))
-         results[7] = try(sites({{ folder = '{www}', index = 'a.txt', cache_control = 'no-store' }}, lua))",
+         local folder = {{ folder = '{www}', index = 'a.txt', cache_control = 'no-store' }}
+         results[7] = try(sites(folder, lua))",
         www = at("www"),
         dir = at("www/dir"),
         none = at("none"),
@@ -510,4 +513,20 @@ fn a_folder_that_is_not_there_is_told_before_anything_starts() {
                         No such file or directory (os error 2)";
         assert!(log.contains(expected), "{log}");
     }
+}
+
+#[test]
+fn without_a_free_descriptor_a_file_is_503_and_lua_goes_on() {
+    let files = site();
+    let server = Server::start_free(&program(&files), false, 40);
+    let mut client = server.connect();
+    let mut status = |target: &str| ask(&mut client, "GET", target, "").head.status;
+    assert_eq!(status("/lua"), 200);
+    let others: Vec<_> = (0..64).map(|_| server.connect()).collect();
+    eventually("all descriptors are taken", || {
+        status("/static/a.txt") == 503
+    });
+    assert_eq!(status("/lua"), 200);
+    drop(others);
+    eventually("some are free again", || status("/static/a.txt") == 200);
 }
