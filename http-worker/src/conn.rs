@@ -7,8 +7,8 @@
 //! ([`interest`](Conn::interest)), and how long ([`wait`](Conn::wait)). Neither is kept by hand.
 
 mod ending;
-mod files;
 mod input;
+mod more;
 mod outbox;
 mod trips;
 
@@ -27,7 +27,7 @@ use self::outbox::Outbox;
 use self::trips::Trip;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES};
+use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -105,6 +105,8 @@ pub(crate) struct Conn {
     has_turn: bool,
     /// It is in the list of those to be driven again.
     is_again: bool,
+    /// How often it may still look, in this turn, for what was appended to its shuttles.
+    looks_left: usize,
     /// What it waits for, and since when.
     wait: Wait,
     since: Instant,
@@ -151,6 +153,7 @@ impl Conn {
             is_waiting: false,
             has_turn: false,
             is_again: false,
+            looks_left: 0,
             since: cx.now,
             watches_writes: false,
         })
@@ -231,6 +234,7 @@ impl Conn {
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
         self.file_bytes = FILE_TURN_BYTES;
+        self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
@@ -259,7 +263,8 @@ impl Conn {
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
         let sends_on = self.outbox.is_file_first() && !self.socket.is_full;
-        if (reads_on || sends_on) && self.list() {
+        let goes_on = reads_on || sends_on || self.is_cut_short();
+        if goes_on && self.list() {
             cx.again.push_back(self.token);
         }
         if let Err(e) = self.watch(cx) {

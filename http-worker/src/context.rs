@@ -157,9 +157,15 @@ impl Cx {
         self.published(Mark::SendClientGone, ticket);
     }
 
+    /// Whether one more request may cross.
+    pub(crate) fn has_berth(&self) -> bool {
+        let count = self.shore.travelling();
+        count < self.shore.berths().min(self.limits.shuttles_count)
+    }
+
     /// Takes a free berth, unless others wait for one and it is not this one's turn.
     pub(crate) fn board(&mut self, has_turn: bool) -> Option<Shuttle<Worker, Exchange>> {
-        if !has_turn && !self.waiting.is_empty() {
+        if !self.has_berth() || (!has_turn && !self.waiting.is_empty()) {
             return None;
         }
         self.shore.board()

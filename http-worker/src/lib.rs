@@ -77,6 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod cargo;
 mod clock;
 mod config;
 mod conn;
@@ -95,7 +96,7 @@ mod transport;
 mod worker;
 
 pub use config::WorkerConfig;
-pub use control::Command;
+pub use control::{Command, Listening, Receipt, Receipts};
 pub use files::{FileOptions, Files, FilesError};
 pub use limits::Limits;
 pub use listener::{Listener, SPREADS_BY_PORT, bind};

@@ -2,11 +2,13 @@
 //! time in the test's hands.
 
 mod bounds;
+mod doors;
 mod drawn;
 mod ending;
 mod files;
 mod gone;
 mod http;
+mod more;
 mod plain;
 mod storm;
 mod tls;

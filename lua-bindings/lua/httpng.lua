@@ -6,7 +6,26 @@ local options = require('httpng.options')
 local router = require('httpng.router')
 
 ---@class httpng
-local httpng = { router = router }
+---@field router httpng.router
+---@field handler httpng.router a router for programs that need only one: `cfg { handler = httpng.handler }`
+local httpng = { router = router, handler = router.new() }
+
+---Adds a route to `httpng.handler`, as `router:route` does.
+---@param options httpng.route.options
+---@param handler fun(req: httpng.request, io: httpng.io): table?
+function httpng.route(options, handler)
+    local wrong = router._add(httpng.handler, options, handler)
+    if wrong then error('httpng.route: ' .. wrong, 2) end
+end
+
+---Deletes routes of `httpng.handler`, as `router:delete` does.
+---@param options string|httpng.route.options
+---@return integer count how many there were
+function httpng.delete(options)
+    local count, wrong = router._delete(httpng.handler, options)
+    if wrong then error('httpng.delete: ' .. wrong, 2) end
+    return count
+end
 
 -- Requests ------------------------------------------------------------------------------------
 
@@ -39,12 +58,19 @@ local request = {}
 ---@field type 'SOCK_STREAM'
 ---@field protocol 'tcp'
 
----What a router's pattern captured, or nil.
+---What a router's pattern captured, or was set before; nil if nothing was. With a value: sets it.
 ---@param name string
----@return string?
-function request:stash(name)
+---@param ... any the value to keep for whoever asks later; nil forgets it
+---@return any
+function request:stash(name, ...)
     local stash = rawget(self, '_stash')
-    return stash and stash[name]
+    if select('#', ...) == 0 then return stash and stash[name] end
+    if not stash then
+        stash = {}
+        rawset(self, '_stash', stash)
+    end
+    stash[name] = (...)
+    return (...)
 end
 
 ---All values of a header, in the order in which they came.
@@ -66,15 +92,18 @@ end
 ---The answer to a request. Every method waits, if it must, until it is its turn to send. When the
 ---response is over, or its client has left, nothing is sent any more and the methods say so.
 ---@class httpng.io
+---@field send_window integer bytes that may be accepted and not sent before a write waits, at most 1 MiB
+---@field send_timeout number seconds; once it is assigned, writes without `is_last` have it
 ---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
 local io = {
     ---Sends a part of the body. The first one sends status 200 and `io.headers` before it. True when
-    ---the response is over or the client has left.
-    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean): boolean
+    ---the response is over or the client has left. With a timeout in seconds it waits so long at
+    ---most for room in the window, and gives nil, or a result when nothing of the part was sent.
+    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean|number): boolean|httpng.send_result?
     write = core.write,
     ---Sends status, headers (`io.headers` if they are left out) and a part of the body, if there is
-    ---one. Answers as `write` does.
-    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string, is_last?: boolean): boolean
+    ---one, or a timeout in seconds instead of it. Answers as `write` does.
+    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string|number, is_last?: boolean): boolean|httpng.send_result?
     write_header = core.write_header,
     ---Ends the response.
     ---@type fun(self: httpng.io)
@@ -82,6 +111,15 @@ local io = {
     ---Whether the response is over or its client has left.
     ---@type fun(self: httpng.io): boolean
     is_closed = core.is_closed,
+    ---How far the body got: bytes that were accepted and bytes that are sent; whether the client
+    ---has left before all of it was; whether the head has left.
+    ---@type fun(self: httpng.io): httpng.send_stats
+    get_send_stats = core.get_send_stats,
+    ---Waits until `position` bytes of the body are sent; if it is 0 or below, until not more than
+    ---`-position` bytes are accepted and not sent. nil if it is so; a result if the client has left,
+    ---the response is over, or the timeout (in seconds, `io.send_timeout` if left out) has passed.
+    ---@type fun(self: httpng.io, position: integer, timeout?: number): httpng.send_result?
+    wait = core.wait,
     -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
@@ -93,8 +131,50 @@ end
 
 core.set_metatables(
     { __index = core.bind(core.req_index, request), __tostring = function() return 'request' end },
-    { __index = core.bind(core.io_index, io), __tostring = function() return 'io' end },
+    {
+        __index = core.bind(core.io_index, io),
+        __newindex = core.io_set_field,
+        __tostring = function() return 'io' end,
+    },
     flatten)
+
+---How far a response got.
+---@class httpng.send_stats
+---@field current integer bytes of the body that were accepted
+---@field sent integer bytes of them that are sent
+---@field cancelled boolean
+---@field headers_were_sent boolean
+
+---Why something was not sent. `httpng.cancelled` and its neighbours say what is in it.
+---@class httpng.send_result
+
+---What `write`, `write_header` or `wait` answered: whether the client has left. nil, for nil.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.cancelled(result)
+    if type(result) == 'table' then return result.cancelled end
+    return result
+end
+
+---Whether the head had left.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.headers_were_sent(result)
+    if type(result) == 'table' then return result.headers_were_sent end
+    -- A boolean that is true may stand for a client that left before.
+    if result == true then return nil end
+    return true
+end
+
+---How many bytes of the body were sent by then.
+---@param result httpng.send_result
+---@return integer
+function httpng.body_bytes_sent(result)
+    if type(result) ~= 'table' then
+        error('there is no send result, everything was accepted', 2)
+    end
+    return result.body_bytes_sent
+end
 
 -- Configuration -------------------------------------------------------------------------------
 
@@ -102,23 +182,29 @@ local state = 'idle' -- 'configuring', 'running', 'stopping'
 local running -- what was applied last
 local debug_hooks = {}
 
+---Checks and applies; what is said is why it cannot be done.
+local function apply(cfg, before, listeners)
+    local new = options.read(cfg, before, listeners)
+    options.warn_of_unknown(cfg)
+    local failed = (before and core.reconfigure or core.start)(new)
+    if failed then error(failed, 0) end
+    running = new
+    -- Then nobody is answered any more as it was before.
+    while core.is_relistening() do fiber.sleep(0.002) end
+end
+
 local function configure(cfg)
+    local listeners = options.normalise_listen(cfg)
     if state == 'stopping' then error('shutdown is in progress', 0) end
     if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
     if running and core.is_shrinking() then
         error('Unable to reconfigure until threads will shut down', 0)
     end
-    local listeners = options.normalise_listen(cfg)
-    local before = running
-    local new = options.read(cfg, before, listeners)
+    -- The fields of a table may be functions that wait, and so may what follows.
     state = 'configuring'
-    options.warn_of_unknown(cfg)
-    local failed = (before and core.reconfigure or core.start)(new)
-    if failed then
-        state = before and 'running' or 'idle'
-        error(failed, 0)
-    end
-    running, state = new, 'running'
+    local ok, err = pcall(apply, cfg, running, listeners)
+    state = running and 'running' or 'idle'
+    if not ok then error(err, 0) end
 end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
@@ -136,6 +222,7 @@ end
 
 ---Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
 function httpng.shutdown()
+    while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
@@ -176,7 +263,7 @@ function httpng.stats() return core.stats() end
 ---itself: it would wait for its own end.
 function httpng.force_decrease_threads()
     if state == 'stopping' then error('Shutdown is in progress', 2) end
-    if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    if not running then error('Not configured, nothing to terminate', 2) end
     core.force_shrink()
     while core.is_shrinking() do fiber.sleep(0.002) end
 end

@@ -21,6 +21,8 @@ mod loom_lifecycle;
 #[cfg(loom)]
 mod loom_pins;
 #[cfg(loom)]
+mod loom_progress;
+#[cfg(loom)]
 mod loom_shutdown;
 #[cfg(loom)]
 mod loom_sleep;

@@ -58,7 +58,8 @@ pub enum Leg {
     Answer,
     /// TX to worker: the head (the first time) and a part of the body.
     Write,
-    /// Worker to TX: the part was sent; its lent bytes come home.
+    /// Worker to TX: the part was sent, and all that was appended; lent bytes come home. One that
+    /// has not left is taken back when something was appended in that moment.
     Continue,
     /// TX to worker: nothing more comes, end the response.
     Close,
@@ -112,6 +113,7 @@ table! {
     by Tx: Request => Answer;
     by Tx: Request | Continue => Write;
     by Worker: Write => Continue unless last;
+    by Worker: Continue => Write;
     by Tx: Request | Continue => Close;
     by Worker: Write | Continue | Close => Closed;
     by Tx: Request | Continue | Closed => Release;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http_proto::Exchange;
 use shuttle_core::{Shuttle, Worker};
 
+use crate::cargo::Cargo;
 use crate::files::Opened;
 use crate::limits::WRITE_SLICES_COUNT;
 
@@ -17,9 +18,9 @@ use crate::limits::WRITE_SLICES_COUNT;
 enum Stretch {
     /// So many of the copied bytes.
     Copied(usize),
-    /// The cargo of the next shuttle: bytes already sent, and bytes still to be sent. With
-    /// nothing to be sent it only marks that all before it has gone.
-    Cargo { sent: usize, left: usize },
+    /// The cargo of the next shuttle. With nothing to be sent it only marks that all before it has
+    /// gone.
+    Cargo(Cargo),
     /// Bytes of the file, from this place on, still to be sent. Never none.
     File { from: u64, left: u64 },
 }
@@ -36,6 +37,8 @@ pub(crate) struct Outbox {
     /// The file of which stretches wait, and how many.
     file: Option<Arc<Opened>>,
     file_stretches: usize,
+    /// Some of what TX appended is gone, and nobody was told.
+    has_news: bool,
 }
 
 /// Slices for one vectored write.
@@ -65,11 +68,10 @@ impl Outbox {
         result
     }
 
-    /// Appends the first `len` bytes of the next shuttle's cargo.
-    pub(crate) fn load(&mut self, len: usize) {
-        self.cargo_bytes += len;
-        self.stretches
-            .push_back(Stretch::Cargo { sent: 0, left: len });
+    /// Appends the cargo of the next shuttle.
+    pub(crate) fn load(&mut self, cargo: Cargo) {
+        self.cargo_bytes += cargo.len();
+        self.stretches.push_back(Stretch::Cargo(cargo));
     }
 
     /// Appends bytes of a file, at least one. There may be only one file at a time.
@@ -146,12 +148,12 @@ impl Outbox {
                     count += 1;
                 }
                 Stretch::File { .. } => return count,
-                Stretch::Cargo { sent, left } => {
+                Stretch::Cargo(cargo) => {
                     let shuttle = shuttles.next().flatten();
-                    let Some(shuttle) = shuttle.filter(|_| left > 0) else {
+                    let Some(shuttle) = shuttle.filter(|_| cargo.len() > 0) else {
                         continue;
                     };
-                    for piece in cut(shuttle, sent, left) {
+                    for piece in cargo.pieces(shuttle) {
                         let Some(slot) = room.next() else {
                             return count;
                         };
@@ -165,8 +167,12 @@ impl Outbox {
     }
 
     /// Takes off `taken` bytes that are gone. Says how many shuttles have none left: the first
-    /// ones of those loaded.
-    pub(crate) fn advance(&mut self, mut taken: usize) -> usize {
+    /// ones of those loaded, which are given as to [`slices`](Self::slices).
+    pub(crate) fn advance<'a>(
+        &mut self,
+        mut taken: usize,
+        mut shuttles: impl Iterator<Item = Option<&'a mut Shuttle<Worker, Exchange>>>,
+    ) -> usize {
         let mut finished = 0;
         while let Some(stretch) = self.stretches.front_mut() {
             match stretch {
@@ -192,13 +198,14 @@ impl Outbox {
                         self.file = None;
                     }
                 }
-                Stretch::Cargo { sent, left } => {
-                    let here = taken.min(*left);
+                Stretch::Cargo(cargo) => {
+                    let here = taken.min(cargo.len());
                     taken -= here;
-                    *left -= here;
-                    *sent += here;
                     self.cargo_bytes -= here;
-                    if *left > 0 {
+                    if let Some(shuttle) = shuttles.next().flatten().filter(|_| here > 0) {
+                        self.has_news |= cargo.advance(shuttle, here) > 0;
+                    }
+                    if cargo.len() > 0 {
                         break;
                     }
                     finished += 1;
@@ -209,6 +216,11 @@ impl Outbox {
         debug_assert_eq!(taken, 0, "no more can be gone than there was");
         self.reuse();
         finished
+    }
+
+    /// Whether some of what TX appended is gone since the last time this was asked.
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     /// The buffer for copied bytes, when nothing is to be said: an idle connection needs none,
@@ -239,23 +251,4 @@ impl Outbox {
             self.gone = 0;
         }
     }
-}
-
-/// The pieces of a shuttle's cargo, without the first `sent` bytes and not beyond `left`.
-fn cut(
-    shuttle: &Shuttle<Worker, Exchange>,
-    mut sent: usize,
-    mut left: usize,
-) -> impl Iterator<Item = &[u8]> {
-    let (exchange, lent) = shuttle.parts();
-    std::iter::once(&exchange.part[..])
-        .chain(lent)
-        .filter_map(move |piece| {
-            let skipped = sent.min(piece.len());
-            sent -= skipped;
-            let piece = &piece[skipped..];
-            let piece = &piece[..left.min(piece.len())];
-            left -= piece.len();
-            (!piece.is_empty()).then_some(piece)
-        })
 }

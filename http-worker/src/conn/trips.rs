@@ -11,15 +11,18 @@ use shuttle_core::{BerthId, Shuttle, Worker};
 use super::ending::End;
 use super::outbox::Slices;
 use super::{Conn, Wait};
+use crate::cargo::{self, Cargo};
 use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
+
+mod files;
 
 /// What the client is told when the application gave no answer.
 const NO_ANSWER: &[u8] = b"Internal error";
 
 /// Where the answer to a request is.
-enum Place {
+pub(super) enum Place {
     /// On the other shore.
     Away,
     /// Here; not looked at yet.
@@ -29,6 +32,8 @@ enum Place {
     /// In the outbox. The shuttle stays until its cargo is gone; `None` when it was not needed
     /// for so long.
     Loaded(Option<Shuttle<Worker, Exchange>>),
+    /// Still here: more was appended to it while its cargo went.
+    More(Shuttle<Worker, Exchange>),
     /// It never travelled: the worker answers itself.
     Early(PeerError),
     /// All said.
@@ -42,11 +47,11 @@ pub(super) struct Trip {
     ticket: u64,
     facts: RequestFacts,
     pub(super) is_safe: bool,
-    place: Place,
+    pub(super) place: Place,
     /// How the body goes, after the head was encoded.
-    body: Option<ResponseBody>,
+    pub(super) body: Option<ResponseBody>,
     /// The last byte of the response is in the outbox.
-    is_ended: bool,
+    pub(super) is_ended: bool,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     sent_mark: Option<Mark>,
 }
@@ -65,36 +70,6 @@ impl Trip {
             is_ended: false,
             sent_mark,
         }
-    }
-
-    /// For a file.
-    pub(super) fn here(incoming: Box<Incoming>) -> Self {
-        let (ticket, facts) = (incoming.ticket, incoming.facts);
-        Self::own(Place::File(incoming), ticket, facts)
-    }
-
-    /// Whether it keeps the whole request: there should not be many of these.
-    pub(super) fn holds_request(&self) -> bool {
-        matches!(self.place, Place::File(_))
-    }
-
-    /// Whether something of its answer has been encoded.
-    pub(super) fn is_begun(&self) -> bool {
-        self.body.is_some()
-    }
-
-    pub(super) fn facts(&self) -> &RequestFacts {
-        &self.facts
-    }
-
-    /// Its answer is in the outbox to the end; of a large one, bytes that are still to be fetched.
-    pub(super) fn set_ended(&mut self, is_large: bool) {
-        self.is_ended = true;
-        self.place = if is_large {
-            Place::Loaded(None)
-        } else {
-            Place::Done
-        };
     }
 
     pub(super) fn early(error: PeerError, facts: RequestFacts) -> Self {
@@ -137,7 +112,9 @@ impl Trip {
     /// The shuttle, if it is here and needed.
     pub(super) fn shuttle(&self) -> Option<&Shuttle<Worker, Exchange>> {
         match &self.place {
-            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            Place::Home(shuttle) | Place::More(shuttle) | Place::Loaded(Some(shuttle)) => {
+                Some(shuttle)
+            }
             _ => None,
         }
     }
@@ -145,7 +122,24 @@ impl Trip {
     /// The shuttle, if it is here and needed.
     pub(super) fn into_shuttle(self) -> Option<Shuttle<Worker, Exchange>> {
         match self.place {
-            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            Place::Home(shuttle) | Place::More(shuttle) | Place::Loaded(Some(shuttle)) => {
+                Some(shuttle)
+            }
+            _ => None,
+        }
+    }
+
+    /// The shuttle, if its cargo waits for the client.
+    pub(super) fn loaded(&self) -> Option<&Shuttle<Worker, Exchange>> {
+        match &self.place {
+            Place::Loaded(shuttle) => shuttle.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn loaded_mut(&mut self) -> Option<&mut Shuttle<Worker, Exchange>> {
+        match &mut self.place {
+            Place::Loaded(shuttle) => shuttle.as_mut(),
             _ => None,
         }
     }
@@ -167,7 +161,7 @@ impl Trip {
     fn is_ready(&self) -> bool {
         matches!(
             self.place,
-            Place::Home(_) | Place::Early(_) | Place::File(_)
+            Place::Home(_) | Place::More(_) | Place::Early(_) | Place::File(_)
         )
     }
 
@@ -204,15 +198,24 @@ impl Conn {
                 // One open file at a time, however many are asked for.
                 break;
             }
+            if matches!(trip.place, Place::More(_)) {
+                match self.looks_left.checked_sub(1) {
+                    Some(left) => self.looks_left = left,
+                    None => break,
+                }
+            }
             if self.outbox.wants_buffer() {
                 self.outbox.give_buffer(cx.buffer());
             }
             match std::mem::replace(&mut trip.place, Place::Done) {
-                Place::Home(shuttle) if makes_sense(&shuttle) => self.encode(at, shuttle, cx),
+                Place::Home(shuttle) if makes_sense(&shuttle) => {
+                    self.encode(at, shuttle, Cargo::of_arrival, cx);
+                }
                 Place::Home(shuttle) => match self.turn_back(at, shuttle, cx) {
                     Ok(()) => continue,
                     Err(shuttle) => self.encode_failure(at, shuttle, cx),
                 },
+                Place::More(shuttle) => self.encode(at, shuttle, Cargo::of_appended, cx),
                 Place::Early(error) => self.encode_early(at, &error, cx),
                 Place::File(incoming) => self.encode_file(at, incoming, cx),
                 Place::Away | Place::Loaded(_) | Place::Done => unreachable!("it is ready"),
@@ -226,32 +229,40 @@ impl Conn {
         moved
     }
 
-    /// Puts head, framing and cargo of one part into the outbox.
-    fn encode(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+    /// Puts head, framing and cargo of one part into the outbox, with all that was appended to it
+    /// by now.
+    fn encode(
+        &mut self,
+        at: usize,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        take_stock: impl Fn(&mut Shuttle<Worker, Exchange>) -> Cargo,
+        cx: &mut Cx,
+    ) {
         let must_close = cx.is_draining && self.is_last(at);
         let trip = &mut self.trips[at];
         let is_first = trip.body.is_none();
-        match shuttle.leg() {
-            _ if is_first => cx.mark(Mark::FormatResponse, trip.ticket),
-            Leg::Write => cx.mark(Mark::SendBody, trip.ticket),
-            _ => {}
+        if let Some(mark) = mark_of(&shuttle, is_first) {
+            cx.mark(mark, trip.ticket);
         }
         let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
-        let took_close = !asked && shuttle.must_close() && shuttle.accept_close();
+        // Nothing is appended after the close, so what is found after it was seen is all.
+        let sees_close = !asked && shuttle.must_close();
+        let cargo = take_stock(&mut shuttle);
+        let took_close = sees_close && shuttle.accept_close();
         if took_close {
             cx.mark(Mark::SeeMustClose, trip.ticket);
         }
         trip.is_ended = asked || took_close;
         trip.sent_mark = Some(match shuttle.leg() {
-            Leg::Close => Mark::EndToClient,
+            Leg::Close if cargo.len() == 0 => Mark::EndToClient,
+            Leg::Close => Mark::BodyAndEndToClient,
             _ if took_close => Mark::BodyAndEndToClient,
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
-        let len = cargo_len(&shuttle);
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
-            let known_length = trip.is_ended.then_some(len as u64);
+            let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
                 known_length,
                 must_close,
@@ -261,16 +272,17 @@ impl Conn {
                 .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
         });
         let admitted = self.outbox.copy(|out| {
-            let admitted = body.begin_part(len, out);
+            let admitted = body.begin_part(cargo.len(), out);
             // Small ones are copied: cheaper than two more slices, and there may be many.
             let is_copied = admitted <= COPY_BYTES;
             if is_copied {
-                copy_cargo(&shuttle, admitted, out);
+                let pieces = cargo.cut(admitted).pieces(&shuttle);
+                pieces.for_each(|piece| out.extend_from_slice(piece));
                 body.end_part(out);
             }
             if is_copied { 0 } else { admitted }
         });
-        self.outbox.load(admitted);
+        self.outbox.load(cargo.cut(admitted));
         trip.place = Place::Loaded(Some(shuttle));
         if admitted > 0 {
             self.outbox.copy(|out| body.end_part(out));
@@ -384,7 +396,9 @@ impl Conn {
                 self.note_progress(Wait::Reader, cx.now);
             }
             moved = true;
-            for _ in 0..self.outbox.advance(wrote.taken) {
+            let loaded = self.trips.iter_mut().filter(|trip| trip.is_loaded());
+            let shuttles = loaded.map(Trip::loaded_mut);
+            for _ in 0..self.outbox.advance(wrote.taken, shuttles) {
                 self.unload_first(cx);
             }
         }
@@ -395,6 +409,7 @@ impl Conn {
             if let Some(trip) = self.trips.iter_mut().find(|trip| trip.is_loaded()) {
                 trip.tell_sent(cx);
             }
+            self.tell_progress(cx);
             self.spare_berths(cx);
         }
         self.drop_done();
@@ -411,46 +426,23 @@ impl Conn {
         let Place::Loaded(shuttle) = std::mem::replace(&mut trip.place, Place::Done) else {
             return;
         };
-        let Some(shuttle) = shuttle else { return };
+        let Some(mut shuttle) = shuttle else { return };
         trip.tell_sent(cx);
         if shuttle.leg() == Leg::Answer {
-            cx.free(shuttle);
-        } else if trip.is_ended {
+            return cx.free(shuttle);
+        }
+        cargo::settle(&mut shuttle);
+        if trip.is_ended {
             cx.close(shuttle);
-        } else if self.socket.has_fin {
+        } else if self.socket.has_fin && !shuttle.must_close() {
             // More would be streamed to somebody who has probably left: that is over. A client
             // that has not is told by the reset that this is not all.
             shuttle.mark_client_gone();
             cx.close(shuttle);
             self.end_with(End::Reset);
         } else {
-            self.continue_or_close(at, shuttle, cx);
+            self.go_on_with(at, shuttle, cx);
         }
-    }
-
-    /// Asks for more of the response, unless its end was asked for in the last moment.
-    fn continue_or_close(&mut self, at: usize, mut kept: Shuttle<Worker, Exchange>, cx: &mut Cx) {
-        let trip = &mut self.trips[at];
-        trip.place = Place::Away;
-        if !kept.must_close() {
-            if let Err(e) = kept.advance(Leg::Continue) {
-                log::error!("{kept:?}: {e}");
-            }
-            cx.mark(Mark::SendContinue, trip.ticket);
-            match cx.shore.send_continue(kept) {
-                Ok(()) => return cx.published(Mark::SendContinue, trip.ticket),
-                Err(shuttle) => kept = shuttle,
-            }
-        }
-        let was_asked = kept.accept_close();
-        debug_assert!(was_asked, "it stayed here because of that");
-        cx.mark(Mark::SeeMustClose, trip.ticket);
-        trip.place = Place::Done;
-        trip.is_ended = true;
-        if let Some(body) = trip.body.take() {
-            self.finish(at, body);
-        }
-        cx.close(kept);
     }
 
     /// The client is slow: answers that are wholly copied need not keep their berths meanwhile.
@@ -481,20 +473,11 @@ impl Conn {
     }
 }
 
-fn cargo_len(shuttle: &Shuttle<Worker, Exchange>) -> usize {
-    if shuttle.leg() == Leg::Close {
-        return 0;
-    }
-    let (exchange, lent) = shuttle.parts();
-    exchange.part.len() + lent.map(<[u8]>::len).sum::<usize>()
-}
-
-/// Appends the first `len` bytes of the cargo.
-fn copy_cargo(shuttle: &Shuttle<Worker, Exchange>, mut len: usize, out: &mut Vec<u8>) {
-    let (exchange, lent) = shuttle.parts();
-    for piece in std::iter::once(&exchange.part[..]).chain(lent) {
-        let here = len.min(piece.len());
-        out.extend_from_slice(&piece[..here]);
-        len -= here;
+/// What the witness is told as a shuttle is looked at.
+fn mark_of(shuttle: &Shuttle<Worker, Exchange>, is_first: bool) -> Option<Mark> {
+    match shuttle.leg() {
+        _ if is_first => Some(Mark::FormatResponse),
+        Leg::Write => Some(Mark::SendBody),
+        _ => None,
     }
 }

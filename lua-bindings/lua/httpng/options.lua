@@ -7,7 +7,7 @@ local sites = require('httpng.sites')
 local options = {}
 
 ---@class httpng.config
----@field listen? integer|string|table default: port 3300 of all addresses
+---@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
 ---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
 ---@field sites? {path: string, handler: function|string|httpng.folder}[] the first whose path matches answers
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
@@ -23,15 +23,20 @@ local options = {}
 ---@field body_timeout? number seconds of silence in a request body, default 60
 ---@field idle_timeout? number seconds between requests, default 75
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
----@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
+---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
+---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
+---@field reload_listeners? boolean a reload may change `listen`, `min_proto_version` and certificates, which are read anew; default false
+---@field stage? 1|2|3|4 in 1 to 3 a write waits until the one before was sent, in 4 (the default) only for room; `close` waits in 1 and 2
 
 -- Name, default, least, most.
 local INTEGERS = {
     { 'threads', 1, 0, 256 },
-    { 'max_conn_per_thread', 262144, 1, 256 * 1024 * 1024 },
+    { 'max_conn_per_thread', 262144, 1, 1024 * 1024 },
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
+    -- More than that a shuttle does not hold.
+    { 'default_send_window', 1024 * 1024, 1, 1024 * 1024 },
 }
 
 -- Name, default. Ours, in seconds above zero: how long a client may take.
@@ -43,6 +48,7 @@ local TIMEOUTS = {
 -- Name. Whatever is neither nil nor false is true.
 local FLAGS = {
     { 'use_body_split' },
+    { 'reload_listeners' },
 }
 
 -- Options that have a reader of their own.
@@ -50,6 +56,7 @@ local OTHERS = {
     { 'listen' }, { 'handler' }, { 'sites' }, { 'thread_termination_timeout' },
     { 'min_proto_version' }, { 'openssl_security_level' },
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
+    { 'default_send_timeout' },
 }
 
 local TLS_VERSIONS = {
@@ -68,28 +75,29 @@ local function option(cfg, name)
     return value
 end
 
+---What a value is as a number, or nil.
+local function to_number(value)
+    local result = tonumber(value)
+    return type(result) == 'number' and result == result and result or nil
+end
+
 local function number(cfg, name, default)
     local value = option(cfg, name)
     if value == nil then return default end
-    local result = tonumber(value)
-    if type(result) ~= 'number' or result ~= result then
-        fail('parameter %s is not a number', name)
-    end
-    return result
+    return to_number(value) or fail('parameter %s is not a number', name)
 end
+
+local function truncated(value) return value < 0 and math.ceil(value) or math.floor(value) end
 
 ---Fractions are cut; what is out of range is told and becomes the nearest possible value.
 local function integer(cfg, name, default, min, max)
-    local value = number(cfg, name, default)
-    value = value < 0 and math.ceil(value) or math.floor(value)
-    if value < min then
-        log.warn('parameter "%s" is %s, which is below %s: %s is used', name, value, min, min)
-        return min
-    elseif value > max then
-        log.warn('parameter "%s" is %s, which is above %s: %s is used', name, value, max, max)
-        return max
+    local value = truncated(number(cfg, name, default))
+    local bound = value < min and min or value > max and max or nil
+    if bound then
+        log.warn('parameter "%s" is %s, which is %s %.0f: %.0f is used', name, value,
+            value < min and 'below' or 'above', bound, bound)
     end
-    return value
+    return bound or value
 end
 
 local function timeout(cfg, name, default)
@@ -107,7 +115,7 @@ local function read_min_proto(cfg)
     if version == '1.2' and value ~= 'tls1.2' then
         log.warn('min_proto_version "%s" is not offered by this server: tls1.2 is used', value)
     end
-    return value
+    return value == 'tls1' and 'tls1.0' or value
 end
 
 local warned_of_security_level = false
@@ -115,10 +123,8 @@ local warned_of_security_level = false
 local function read_security_level(cfg)
     local value = cfg.openssl_security_level
     if value == nil then return 1 end
-    if type(value) ~= 'number' and type(value) ~= 'string' or not tonumber(value) then
-        fail('openssl_security_level is not a number')
-    end
-    local level = math.floor(tonumber(value))
+    local level = to_number(value) or fail('openssl_security_level is not a number')
+    level = truncated(level)
     if level < 0 or level > 5 then fail('openssl_security_level is invalid') end
     if not warned_of_security_level then
         warned_of_security_level = true
@@ -127,11 +133,15 @@ local function read_security_level(cfg)
     return level
 end
 
----The choices that a reload must not change: nil leaves them, NULL means the default.
-local function unchanged(cfg, name, read, current)
-    if type(rawget(cfg, name)) == 'nil' then return current end
-    if read(cfg) ~= current then fail("%s can't be changed on reconfiguration", name) end
-    return current
+---The choices that a reload changes only by `reload_listeners`: nil leaves them, NULL means the
+---default.
+local function kept(cfg, name, read, current, may_change)
+    if type(cfg[name]) == 'nil' then return current end
+    local wanted = read(cfg)
+    if wanted ~= current and not may_change then
+        fail("%s can't be changed on reconfiguration", name)
+    end
+    return wanted
 end
 
 -- The steps of a check, in httpng's order --------------------------------------------------------
@@ -147,6 +157,8 @@ end
 local function read_tables(new, cfg)
     for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
     new.thread_termination_timeout = number(cfg, 'thread_termination_timeout', 60)
+    new.default_send_timeout = number(cfg, 'default_send_timeout', 30)
+    new.has_send_timeout = option(cfg, 'default_send_timeout') ~= nil
     for _, row in ipairs(TIMEOUTS) do new[row[1]] = timeout(cfg, unpack(row)) end
     for _, row in ipairs(FLAGS) do new[row[1]] = option(cfg, row[1]) and true or false end
 end
@@ -171,12 +183,15 @@ end
 
 local function read_network(new, cfg, before, listeners)
     if before then
-        new.min_proto_version =
-            unchanged(cfg, 'min_proto_version', read_min_proto, before.min_proto_version)
-        new.openssl_security_level = unchanged(cfg, 'openssl_security_level',
-            read_security_level, before.openssl_security_level)
-        if type(cfg.listen) ~= 'nil' then fail("listen can't be changed on reconfiguration") end
-        new.listen = before.listen
+        local may_change = new.reload_listeners
+        new.min_proto_version = kept(cfg, 'min_proto_version', read_min_proto,
+            before.min_proto_version, may_change)
+        new.openssl_security_level = kept(cfg, 'openssl_security_level', read_security_level,
+            before.openssl_security_level, may_change)
+        if type(cfg.listen) ~= 'nil' and not may_change then
+            fail("listen can't be changed on reconfiguration")
+        end
+        new.listen = listeners or before.listen
     else
         new.min_proto_version = read_min_proto(cfg)
         new.openssl_security_level = read_security_level(cfg)
@@ -187,8 +202,8 @@ end
 
 local function read_stage(new, cfg)
     local stage = option(cfg, 'stage')
-    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 then
-        fail('stage is not 1, 2 or 3')
+    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 and stage ~= 4 then
+        fail('stage is not 1, 2, 3 or 4')
     end
     new.stage = stage
 end
@@ -209,13 +224,16 @@ function options.read(cfg, before, listeners)
     return new
 end
 
----The normal form of `cfg.listen`, which replaces it there; nil if nothing is said about it.
+---The normal form of `cfg.listen`, which replaces it there; nil if nothing is said about it. NULL
+---is the default.
 ---@param cfg httpng.config
 ---@return table?
 function options.normalise_listen(cfg)
-    if option(cfg, 'listen') == nil then return nil end
-    cfg.listen = listen.normalise(cfg.listen)
-    return cfg.listen
+    local given = cfg.listen
+    if type(given) == 'nil' then return nil end
+    local listeners = listen.normalise(given)
+    if given ~= nil then cfg.listen = listeners end
+    return listeners
 end
 
 local KNOWN = {}

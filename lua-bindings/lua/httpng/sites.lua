@@ -33,6 +33,12 @@ function sites.read(given, handler, is_reload)
     end
     if given ~= nil then
         if type(given) ~= 'table' then error('sites is not a table', 0) end
+        for place in pairs(given) do
+            if type(place) ~= 'number' or place > #given then
+                log.warn('sites has an entry "%s" that is not in its list: it has no effect',
+                    tostring(place))
+            end
+        end
         for _, site in ipairs(given) do
             if type(site) ~= 'table' then error('sites is not a table of tables', 0) end
             if site.path == nil then error('sites[].path is nil', 0) end

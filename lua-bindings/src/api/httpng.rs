@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http_proto::{Exchange, Site, Sites};
 use shuttle_core::TxEnd;
@@ -13,7 +14,7 @@ use crate::config::{
     FolderConfig, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion,
 };
 use crate::env::Stage;
-use crate::host::{Handler, Metatables};
+use crate::host::{Handler, Metatables, SendDefaults};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
@@ -26,6 +27,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("stop", verb(stop)),
     ("stopped", verb(stopped)),
     ("is_shrinking", verb(is_shrinking)),
+    ("is_relistening", verb(is_relistening)),
     ("force_shrink", verb(force_shrink)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
@@ -108,7 +110,7 @@ fn take_over(stack: &mut Stack, ends: Result<Vec<TxEnd<Exchange>>, String>) -> O
     }
 }
 
-/// What of a configuration is ours: handlers and stage.
+/// What of a configuration is ours: handlers, stage, and what holds for sending.
 fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     let sites = read_sites(stack)?;
     release(stack, &realm.http.set_sites(sites));
@@ -116,7 +118,24 @@ fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     if let Some(stage) = stage.and_then(Stage::from_number) {
         realm.stage.set(stage);
     }
+    realm.http.sending.set(read_send_defaults(stack));
     Ok(())
+}
+
+/// `config.default_send_window`, `config.default_send_timeout`, and whether the latter was given.
+fn read_send_defaults(stack: &mut Stack) -> SendDefaults {
+    let ours = SendDefaults::default();
+    let window = stack.number_field(1, "default_send_window");
+    let timeout = stack.number_field(1, "default_send_timeout");
+    let timeout = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)));
+    let _ = stack.raw_field(1, "has_send_timeout");
+    let is_timeout_given = stack.truth(-1);
+    stack.pop(1);
+    SendDefaults {
+        window_bytes: window.map_or(ours.window_bytes, |bytes| bytes as u64),
+        timeout: timeout.map_or(ours.timeout, |timeout| timeout.unwrap_or(Duration::MAX)),
+        is_timeout_given,
+    }
 }
 
 /// Anchors the handlers of `config.sites`.
@@ -184,6 +203,13 @@ fn is_shrinking(stack: &mut Stack) -> Outcome {
     Ok(1)
 }
 
+/// `is_relistening()`: whether some worker does not yet listen as the last reload wants it.
+fn is_relistening(stack: &mut Stack) -> Outcome {
+    let is_relistening = realm().control.borrow_mut().is_relistening();
+    stack.push_bool(is_relistening);
+    Ok(1)
+}
+
 /// `force_shrink()`: resets the connections of threads that became too many.
 fn force_shrink(_: &mut Stack) -> Outcome {
     realm().control.borrow_mut().force_shrink();
@@ -219,10 +245,11 @@ fn stats(stack: &mut Stack) -> Outcome {
 fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
     let number = |stack: &mut Stack, name| stack.number_field(slot, name).unwrap_or(0.0);
     let ms = |stack: &mut Stack, name| (number(stack, name) * 1000.0) as u64;
-    let termination = ms(stack, "thread_termination_timeout");
+    let termination = number(stack, "thread_termination_timeout");
     Ok(ServerConfig {
         threads: number(stack, "threads") as u16,
         listeners: read_listeners(stack, slot)?,
+        reload_listeners: truth(stack, slot, "reload_listeners"),
         sites: read_site_configs(stack, slot)?,
         min_tls: match stack.text_field(slot, "min_tls").as_deref() {
             Some("1.3") => TlsVersion::V13,
@@ -231,12 +258,20 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
-        thread_termination_timeout_ms: (termination > 0).then_some(termination),
+        thread_termination_timeout_ms: (termination > 0.0)
+            .then(|| ((termination * 1000.0) as u64).max(1)),
         header_timeout_ms: ms(stack, "header_timeout").max(1),
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
     })
+}
+
+fn truth(stack: &mut Stack, slot: Slot, name: &str) -> bool {
+    let _ = stack.raw_field(slot, name);
+    let is_true = stack.truth(-1);
+    stack.pop(1);
+    is_true
 }
 
 fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, Raise> {

@@ -6,19 +6,22 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod flow;
 mod head;
 mod queue;
 mod reply;
 mod request;
+mod sending;
 mod serve;
 mod trips;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use http_proto::{Exchange, Leg, Mark, Sites, Witness};
-use shuttle_core::{BerthId, Shuttle, Sleep, Tx, TxEnd, TxShore};
+use shuttle_core::{Shuttle, Sleep, Tx, TxEnd, TxShore};
 use tx_runtime::FiberRef;
 
 use crate::env::Stage;
@@ -27,6 +30,7 @@ use crate::pins::Pins;
 use crate::raw::{Verb, Vm};
 use crate::realm::Realm;
 
+pub(crate) use flow::SendDefaults;
 pub(crate) use request::Metatables;
 pub(crate) use trips::Ticket;
 use trips::{Trip, Trips};
@@ -41,6 +45,9 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("close", reply::CLOSE),
     ("is_closed", reply::IS_CLOSED),
     ("mark", reply::MARK),
+    ("io_set_field", waiting::SET_FIELD),
+    ("get_send_stats", waiting::SEND_STATS),
+    ("wait", waiting::WAIT),
 ];
 
 /// Who serves a site.
@@ -63,6 +70,8 @@ pub(crate) struct HttpHost {
     pins: Pins,
     sites: RefCell<Rc<Sites<Handler>>>,
     pub(crate) metatables: Cell<Metatables>,
+    /// For responses that say nothing else.
+    pub(crate) sending: Cell<SendDefaults>,
     /// Requests that no fiber has taken yet.
     arrived: RefCell<VecDeque<Ticket>>,
     /// Fibers without a request, the warmest last.
@@ -86,6 +95,7 @@ impl HttpHost {
             pins: Pins::new(vm),
             sites: RefCell::default(),
             metatables: Cell::default(),
+            sending: Cell::default(),
             arrived: RefCell::default(),
             idle: RefCell::default(),
             runner: Cell::new(0),
@@ -134,7 +144,7 @@ impl HttpHost {
     fn drain_link(&self, realm: &Realm, link: usize) -> usize {
         let mut taken = 0;
         while let Some(berth) = self.with_shore(link, TxShore::hailed).flatten() {
-            self.on_client_gone(link, berth);
+            self.on_hail(realm, link, berth);
             taken += 1;
         }
         while taken < DRAIN_MAX_COUNT {
@@ -201,7 +211,7 @@ impl HttpHost {
         };
         if trip.is_orphan {
             trip.home = Some(shuttle);
-            self.unpin(realm, trip, Mark::TxUnrefs);
+            self.let_all_go(realm, trip, Mark::TxUnrefs);
             self.send(trip, Leg::Release);
             trips.end(ticket);
             return;
@@ -210,18 +220,28 @@ impl HttpHost {
         trip.gone |= shuttle.client_gone();
         trip.home = Some(shuttle);
         let writer_waits = trip.waiters.front().is_some_and(|waiter| waiter.writes);
+        trip.flow.note_delivered();
+        self.look(realm, trip, Mark::TxUnrefs);
         if must_close || (realm.stage.get() != Stage::One && !writer_waits) {
             self.unpin(realm, trip, Mark::TxUnrefs);
         }
+        let has_rest = trip
+            .home
+            .as_ref()
+            .is_some_and(|home| home.unsent_bytes() > 0);
         if must_close && !trip.gone {
+            if has_rest {
+                self.mark(Mark::TxSeesRest, trip.worker_ticket);
+            }
             self.mark(Mark::TxSeesMustClose, trip.worker_ticket);
             self.mark(Mark::TxHandsOver, trip.worker_ticket);
             self.mark(Mark::TxSendsClose, trip.worker_ticket);
             trip.ended = true;
             self.send(trip, Leg::Close);
-        } else {
+        } else if trip.gone || !self.send_rest(trip) {
             self.wake_next(trip);
         }
+        self.tell_waiters(realm, trip);
     }
 
     /// The response is over and the shuttle is home for the last time.
@@ -236,7 +256,10 @@ impl HttpHost {
         trip.gone |= shuttle.client_gone();
         trip.ended = true;
         trip.home = Some(shuttle);
-        self.unpin(realm, trip, Mark::TxUnrefs);
+        if !trip.gone {
+            trip.flow.note_delivered();
+        }
+        self.let_all_go(realm, trip, Mark::TxUnrefs);
         if trip.is_orphan {
             self.send(trip, Leg::Release);
             trips.end(ticket);
@@ -257,7 +280,7 @@ impl HttpHost {
                 trip.gone = true;
                 trip.ended = true;
                 trip.home = Some(shuttle);
-                self.unpin(realm, trip, Mark::TxUnrefs);
+                self.let_all_go(realm, trip, Mark::TxUnrefs);
                 if trip.is_orphan {
                     trip.home = None;
                     trips.end(ticket);
@@ -270,20 +293,6 @@ impl HttpHost {
                 shuttle.unpin();
             }
         }
-    }
-
-    /// The client of a request has left.
-    fn on_client_gone(&self, link: usize, berth: BerthId) {
-        let mut trips = self.trips.borrow_mut();
-        let Some(ticket) = trips.find(link, berth) else {
-            return;
-        };
-        let Some(trip) = trips.get(ticket) else {
-            return;
-        };
-        self.mark(Mark::TakeClientGone, trip.worker_ticket);
-        trip.gone = true;
-        trip.wake_all();
     }
 
     fn wake_next(&self, trip: &Trip) {

@@ -11,7 +11,6 @@ use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
 use super::{Handler, HttpHost, request};
-use crate::env::Stage;
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
@@ -359,7 +358,7 @@ fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: R
     };
     let _ = match body {
         Some(body) => reply::finish_with(realm, ticket, stack, body),
-        None => reply::finish(realm, ticket, realm.stage.get() == Stage::Three),
+        None => reply::finish(realm, ticket),
     };
 }
 
@@ -432,7 +431,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
         if trip.answered {
             return;
         }
-        http.unpin(realm, trip, Mark::FiberUnrefs);
+        http.let_all_go(realm, trip, Mark::FiberUnrefs);
         http.mark(Mark::AskToFree, trip.worker_ticket);
         http.send(trip, Leg::Release);
     });
@@ -446,7 +445,7 @@ impl HttpHost {
             trip.ended = true;
             trip.is_orphan = true;
             trip.wake_all();
-            self.unpin(realm, trip, Mark::FiberUnrefs);
+            self.let_all_go(realm, trip, Mark::FiberUnrefs);
             let is_home = trip.home.is_some() || trip.answered;
             self.send(trip, Leg::Release);
             is_home

@@ -11,6 +11,7 @@ use http_proto::{Exchange, RequestHead};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tx_runtime::FiberRef;
 
+use super::flow::Flow;
 use crate::limits::TRIPS_MAX_COUNT;
 use crate::pins::Pin;
 
@@ -77,6 +78,8 @@ pub(crate) struct Trip {
     pub(crate) ignored: bool,
     /// The queue for the shuttle.
     pub(crate) waiters: VecDeque<Waiter>,
+    /// The body on its way.
+    pub(crate) flow: Flow,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
     pub(crate) finisher: Option<FiberRef>,
     /// Head and body of the request since the shuttle first left with a response.
@@ -112,6 +115,11 @@ impl Trip {
         self.home.is_some() && self.waiters.front().map(|waiter| waiter.number) == number
     }
 
+    /// Whether this place in the queue (or nobody, if absent) comes first, wherever the shuttle is.
+    pub(crate) fn is_first(&self, number: Option<u64>) -> bool {
+        self.waiters.front().map(|waiter| waiter.number) == number
+    }
+
     /// Takes a place out of the queue.
     pub(crate) fn leave_queue(&mut self, number: u64) {
         self.waiters.retain(|waiter| waiter.number != number);
@@ -130,6 +138,9 @@ impl Trip {
     pub(crate) fn wake_all(&self) {
         for waiter in &self.waiters {
             waiter.fiber.wake();
+        }
+        for watcher in &self.flow.watchers {
+            watcher.fiber.wake();
         }
         if self.home.is_some() {
             self.finisher.as_ref().map(FiberRef::wake);
@@ -185,6 +196,7 @@ impl Trip {
         self.kept = false;
         self.finisher = None;
         self.waiters.clear();
+        self.flow.reset();
     }
 }
 

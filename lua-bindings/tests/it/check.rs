@@ -16,7 +16,9 @@ use crate::world::{World, logged};
 /// * `GET /path name:value ... | body`: a request, numbered from 1;
 /// * `turn`: TX runs until it rests;
 /// * `look`: the worker takes what came;
-/// * `continue N`, `closed N`: the worker sends a shuttle back;
+/// * `continue N`, `closed N`: the worker sends a shuttle back, with all sent that it found; if more
+///   was appended it finds that instead;
+/// * `take N BYTES`: the client takes so many of the appended bytes, and TX hears of it if it asked;
 /// * `gone N`: the client of a request leaves; `leave N`: while the worker has the shuttle;
 /// * `pass MS`: time passes;
 /// * `auto`: both sides go on until everything rests.
@@ -108,6 +110,10 @@ impl Play {
             "look" => self.look(),
             "continue" => self.send_continue(number()),
             "closed" => self.send_closed(number()),
+            "take" => {
+                let (number, bytes) = rest.split_once(' ').unwrap();
+                self.take(number.parse().unwrap(), bytes.parse().unwrap());
+            }
             "gone" => {
                 let berth = self.berths[&number()];
                 self.world.worker().hail_client_gone(berth);
@@ -151,7 +157,10 @@ impl Play {
     }
 
     fn look(&mut self) {
-        while let Some(shuttle) = self.world.worker().recv() {
+        while let Some(mut shuttle) = self.world.worker().recv() {
+            if matches!(shuttle.leg(), Leg::Write | Leg::Close) {
+                shuttle.find_chunks();
+            }
             self.tell(&shuttle);
             match shuttle.leg() {
                 Leg::Answer | Leg::Release => self.world.worker().release(shuttle),
@@ -191,11 +200,34 @@ impl Play {
                 let _ = write!(self.text, " last");
             }
         }
+        self.tell_chunks(shuttle);
         self.text.push('\n');
+    }
+
+    fn tell_chunks(&mut self, shuttle: &Shuttle<Worker, Exchange>) {
+        for piece in shuttle.chunks() {
+            let _ = write!(self.text, " + \"{}\"", brief(piece));
+        }
+    }
+
+    fn take(&mut self, number: u64, bytes: usize) {
+        let shuttle = self.held.get_mut(&number).unwrap();
+        shuttle.consumed(bytes);
+        self.world.worker.as_mut().unwrap().tell_progress(shuttle);
     }
 
     fn send_continue(&mut self, number: u64) {
         let mut shuttle = self.held.remove(&number).unwrap();
+        let found = shuttle.chunks().map(<[u8]>::len).sum();
+        shuttle.consumed(found);
+        if shuttle.leg() == Leg::Write && shuttle.find_chunks() > 0 {
+            let _ = write!(self.text, "{number} finds");
+            self.tell_chunks(&shuttle);
+            self.text.push('\n');
+            self.world.worker().tell_progress(&shuttle);
+            self.held.insert(number, shuttle);
+            return;
+        }
         if shuttle.advance(Leg::Continue).is_err() {
             self.held.insert(number, shuttle);
             return self.send_closed(number);
@@ -211,6 +243,8 @@ impl Play {
     /// The worker's Continue has left when the handler, told by the global `G.go`, closes.
     pub(crate) fn late_close(&mut self, number: u64) {
         let mut shuttle = self.held.remove(&number).unwrap();
+        let found = shuttle.chunks().map(<[u8]>::len).sum();
+        shuttle.consumed(found);
         shuttle.advance(Leg::Continue).unwrap();
         let go = self.world.env.load_text("=go", b"G.go = true").unwrap();
         self.world.env.start(go).unwrap();

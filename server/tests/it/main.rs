@@ -11,9 +11,11 @@
     reason = "tests"
 )]
 
+mod allowance;
 mod cli;
 mod client;
 mod cmodules;
+mod compat;
 mod demo;
 mod docs;
 mod drawing;
@@ -22,6 +24,7 @@ mod graceful;
 mod handlers;
 mod harness;
 mod leavers;
+mod listeners;
 mod program;
 mod restarts;
 mod streaming;

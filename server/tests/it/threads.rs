@@ -97,7 +97,12 @@ fn settle(server: &Server, threads: u16) {
 }
 
 /// Asks for as long as it may, on one connection after another, and says how often.
-fn load(setup: Setup, server: std::net::SocketAddr, number: usize, stop: &AtomicBool) -> usize {
+pub(crate) fn load(
+    setup: Setup,
+    server: std::net::SocketAddr,
+    number: usize,
+    stop: &AtomicBool,
+) -> usize {
     let mut count = 0;
     let mut client = setup.connect(server);
     while !stop.load(Ordering::Relaxed) {

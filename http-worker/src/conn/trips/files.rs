@@ -5,13 +5,36 @@ use http_proto::h1::Outlook;
 use http_proto::{Exchange, Leg};
 use shuttle_core::{Shuttle, Worker};
 
-use super::Conn;
-use super::ending::End;
-use super::trips::Trip;
+use super::super::ending::End;
+use super::{Conn, Place, Trip};
+use crate::cargo::Cargo;
 use crate::context::{Cx, Incoming};
 use crate::limits::{FILE_COPY_BYTES, FILE_STEP_BYTES};
 use crate::routes::files_for;
 use crate::transport::{Broken, Wrote};
+
+impl Trip {
+    /// For a file.
+    pub(in super::super) fn here(incoming: Box<Incoming>) -> Self {
+        let (ticket, facts) = (incoming.ticket, incoming.facts);
+        Self::own(Place::File(incoming), ticket, facts)
+    }
+
+    /// Whether it keeps the whole request: there should not be many of these.
+    pub(in super::super) fn holds_request(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// Its answer is in the outbox to the end; of a large one, bytes that are still to be fetched.
+    fn set_ended(&mut self, is_large: bool) {
+        self.is_ended = true;
+        self.place = if is_large {
+            Place::Loaded(None)
+        } else {
+            Place::Done
+        };
+    }
+}
 
 impl Conn {
     /// Opens the file and puts the head, and what can be put there, into the outbox.
@@ -24,7 +47,7 @@ impl Conn {
             known_length: None,
             must_close: cx.is_draining && self.is_last(at),
         };
-        let facts = self.trips[at].facts();
+        let facts = &self.trips[at].facts;
         let mut framed = self
             .outbox
             .copy(|out| cx.encoder.encode_head(head, facts, outlook, out));
@@ -48,7 +71,7 @@ impl Conn {
         }
         if is_large {
             // A mark: the answer is over when all before it has gone.
-            self.outbox.load(0);
+            self.outbox.load(Cargo::default());
         }
         self.trips[at].set_ended(is_large);
         if is_whole {
@@ -71,7 +94,7 @@ impl Conn {
         cx: &mut Cx,
     ) -> Result<(), Shuttle<Worker, Exchange>> {
         let trip = &mut self.trips[at];
-        let is_untouched = shuttle.leg() == Leg::Release && !trip.is_begun();
+        let is_untouched = shuttle.leg() == Leg::Release && trip.body.is_none();
         if !is_untouched || !shuttle.is_elsewhere || shuttle.is_abandoned() {
             return Err(shuttle);
         }
@@ -82,8 +105,8 @@ impl Conn {
         };
         let mut incoming = cx.spare();
         incoming.files = Some(site);
-        incoming.ticket = trip.ticket();
-        incoming.facts = *trip.facts();
+        incoming.ticket = trip.ticket;
+        incoming.facts = trip.facts;
         std::mem::swap(&mut incoming.head, &mut shuttle.request);
         *trip = Trip::here(incoming);
         cx.orphan(shuttle);
