@@ -185,7 +185,8 @@ fn wait(stack: &mut Stack) -> Outcome {
 
 fn timeout_of(realm: &Realm, ticket: Ticket) -> Duration {
     let own = realm.http.with_trip(ticket, |trip| trip.flow.timeout);
-    own.flatten().unwrap_or(realm.http.sending.get().timeout)
+    own.flatten()
+        .unwrap_or_else(|| realm.http.sending.get().timeout)
 }
 
 fn wait_until(
