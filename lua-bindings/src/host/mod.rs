@@ -254,7 +254,9 @@ impl HttpHost {
             self.mark(Mark::TxSendsClose, trip.worker_ticket);
             trip.ended = true;
             self.send(trip, Leg::Close);
-        } else if trip.gone || !self.send_rest(trip) {
+        } else if trip.gone {
+            self.wake_all(trip);
+        } else if !self.send_rest(trip) {
             self.wake_next(trip);
         }
         self.tell_waiters(realm, trip);
