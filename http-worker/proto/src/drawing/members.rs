@@ -23,6 +23,8 @@ pub enum Member {
     Cancel,
     /// The client leaves while the shuttle is with the worker and the fiber waits for it.
     CancelAway,
+    /// The handler reads the body of its request while it arrives.
+    Upload,
 }
 
 impl Member {
@@ -37,6 +39,7 @@ impl Member {
         Self::Stage3TooLate,
         Self::Cancel,
         Self::CancelAway,
+        Self::Upload,
     ];
 
     /// The name for command lines.
@@ -52,6 +55,7 @@ impl Member {
             Self::Stage3TooLate => "stage3-too-late",
             Self::Cancel => "cancel",
             Self::CancelAway => "cancel-away",
+            Self::Upload => "upload",
         }
     }
 
@@ -76,6 +80,7 @@ impl Member {
             Self::Stage3TooLate => "several writes, proposed design, stage 3, \"too late\"",
             Self::Cancel => "cancel, `shuttle` owned by TX",
             Self::CancelAway => "cancel, `shuttle` owned by HTTP(S) thread",
+            Self::Upload => "request body in pieces",
         }
     }
 
@@ -101,8 +106,13 @@ impl Member {
             Self::Stage3TooLate => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_TOO_LATE, FINISH],
             Self::Cancel => &[CANCEL],
             Self::CancelAway => &[HEAD_SENT, CANCEL_AWAY],
+            Self::Upload => &[UPLOAD],
         };
-        [START]
+        let start: &[&[Mark]] = match self {
+            Self::Upload => &[ARRIVAL, &[AllocateBodyShuttle], START],
+            _ => &[ARRIVAL, START],
+        };
+        start
             .iter()
             .chain(tail)
             .flat_map(|part| part.iter().copied())
@@ -110,10 +120,11 @@ impl Member {
     }
 }
 
-/// From the client to the handler: the same for every member.
+/// What comes from the client, and what for.
+const ARRIVAL: &[Mark] = &[RequestArrives, AllocateShuttle];
+
+/// From there to the handler: the same for every member.
 const START: &[Mark] = &[
-    RequestArrives,
-    AllocateShuttle,
     PackRequest,
     SendRequest,
     WorkerGoesOn,
@@ -148,6 +159,36 @@ const SIMPLE: &[Mark] = &[
     WakeFiber,
     AskToFree,
     ExitFiber,
+    FreeShuttle,
+];
+
+/// Two pieces, each waited for; a small answer.
+const UPLOAD: &[Mark] = &[
+    CallRead,
+    ReadSleeps,
+    BodyArrives,
+    SendPiece,
+    TakePiece,
+    WakeFiber,
+    TakeOutPiece,
+    AskForPiece,
+    UsefulWork,
+    CallRead,
+    ReadSleeps,
+    BodyArrives,
+    SendPiece,
+    TakePiece,
+    WakeFiber,
+    TakeOutPiece,
+    AskToFreeBody,
+    ExitHandler,
+    FillHeadAndCopy,
+    HandOver,
+    SendComplete,
+    ExitFiber,
+    FreeBodyShuttle,
+    FormatResponse,
+    ResponseToClient,
     FreeShuttle,
 ];
 
