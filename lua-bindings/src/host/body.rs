@@ -459,3 +459,6 @@ impl HttpHost {
         trips.end(ticket);
     }
 }
+
+#[cfg(test)]
+mod tests;
