@@ -236,9 +236,11 @@ impl Cx {
             log::error!("{shuttle:?} came home as if done while bytes were lent by it");
             return drop(shuttle);
         }
-        if !shuttle.carries_body {
-            self.mark(Mark::FreeShuttle, shuttle.worker_ticket);
-        }
+        let freed = match shuttle.carries_body {
+            true => Mark::FreeBodyShuttle,
+            false => Mark::FreeShuttle,
+        };
+        self.mark(freed, shuttle.worker_ticket);
         let note = std::mem::take(&mut self.notes[usize::from(shuttle.berth().index())]);
         self.let_go_of_body(note.body_bytes);
         shuttle.clear(KEEP_BYTES);

@@ -240,6 +240,9 @@ impl Conn {
     ) {
         let ticket = incoming.ticket;
         cx.mark(Mark::AllocateShuttle, ticket);
+        if body.is_some() {
+            cx.mark(Mark::AllocateBodyShuttle, ticket);
+        }
         if shuttle.leg() != Leg::Free {
             // It was laid to rest by its drop, with what was in it.
             shuttle.clear(KEEP_BYTES);
