@@ -6,11 +6,13 @@
 //! computes from the state it finds what the connection waits for: which events
 //! ([`interest`](Conn::interest)), and how long ([`wait`](Conn::wait)). Neither is kept by hand.
 
+mod body;
 mod ending;
 mod input;
 mod more;
 mod outbox;
 mod trips;
+mod upload;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use shuttle_core::{Shuttle, Worker};
 use self::ending::End;
 use self::outbox::Outbox;
 use self::trips::Trip;
+use self::upload::Upload;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
 use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
@@ -86,6 +89,8 @@ pub(crate) struct Conn {
     input: Vec<u8>,
     /// The request being received, or complete and waiting.
     incoming: Option<Box<Incoming>>,
+    /// The body that is received while its request is with the other shore.
+    upload: Option<Upload>,
     /// Requests that are not answered to the end, in their order.
     trips: VecDeque<Trip>,
     outbox: Outbox,
@@ -143,6 +148,7 @@ impl Conn {
             engine: Engine::new(cx.h1_limits()),
             input: Vec::new(),
             incoming: None,
+            upload: None,
             trips: VecDeque::new(),
             outbox: Outbox::default(),
             file_bytes: 0,
@@ -200,13 +206,14 @@ impl Conn {
         &mut self,
         shuttle: Shuttle<Worker, Exchange>,
     ) -> Result<(), Shuttle<Worker, Exchange>> {
-        match self
-            .trips
-            .iter_mut()
-            .find(|trip| trip.waits_for(shuttle.berth()))
-        {
-            Some(trip) => trip.take_home(shuttle),
-            None => return Err(shuttle),
+        let berth = shuttle.berth();
+        if let Some(trip) = self.trips.iter_mut().find(|trip| trip.waits_for(berth)) {
+            trip.take_home(shuttle);
+            return Ok(());
+        }
+        match &mut self.upload {
+            Some(upload) if upload.body.waits_for(berth) => upload.body.take_home(shuttle),
+            _ => return Err(shuttle),
         }
         Ok(())
     }
@@ -310,6 +317,8 @@ impl Conn {
         }
         match self.engine.phase() {
             _ if self.has_complete_request() => Wait::Trip,
+            // Never while it is us who make the client wait.
+            Phase::Body if self.upload.is_some() && !self.upload_waits_for_client() => Wait::Trip,
             Phase::Body => Wait::Body,
             Phase::Head => Wait::Head,
             Phase::Idle | Phase::Done if !self.trips.is_empty() => Wait::Trip,

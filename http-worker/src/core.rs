@@ -245,8 +245,8 @@ impl Core {
 
     /// Lets those that wait for a berth have one, in their order.
     fn serve_waiting(&mut self) {
-        while self.cx.has_berth() {
-            let Some(token) = self.cx.waiting.pop_front() else {
+        while self.cx.has_berths_for_first() {
+            let Some((token, _)) = self.cx.waiting.pop_front() else {
                 break;
             };
             self.serve(token, Conn::on_turn);
@@ -290,7 +290,7 @@ impl Core {
     /// Something is to be done for which no event will come.
     fn has_work(&self) -> bool {
         let has_room = self.conns.len() < self.cx.limits.connections_count;
-        (self.cx.has_berth() && !self.cx.waiting.is_empty())
+        self.cx.has_berths_for_first()
             || self.has_more_arrivals
             || !self.cx.again.is_empty()
             || self.was_woken

@@ -50,6 +50,9 @@
 //!
 //! * A request crosses when it is complete: head, body (bounded), trailers. While no berth is
 //!   free the connection waits its turn, unread; nothing is ever dropped for it.
+//! * In a site that [streams](App::streams_body) a request crosses when its head is there, and
+//!   names a second shuttle that brings its body, piece by piece, for as long as the other shore
+//!   sends it back for more. When it does not, the socket is not read.
 //! * Answers leave in the order of the requests, however they come back. Those that are ready
 //!   together leave in one vectored write, lent bytes straight from where they lie.
 //! * `Continue` goes back when the socket has taken the part, so a slow client slows its handler.

@@ -57,6 +57,17 @@ pub const BUFFERED_BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// Body of one request; httpng's default.
 pub const BODY_BYTES: u64 = 1024 * 1024;
 
+/// A piece of a body that follows its request: when so much of the next one waits, because the
+/// other shore has not taken the one before, the socket is not read any more. One read
+/// ([`READ_BYTES`]) may go beyond it. Less would cost more crossings, more would hold more memory
+/// for each upload: with one piece here, one on the way and one in the application's hands, and a
+/// read not looked at yet, a client takes less than half a MiB, however long its body is.
+pub const BODY_PIECE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a body that are read and thrown away when its request was answered without them, so
+/// that the connection can be used again. Beyond it closing costs less, also for the client.
+pub const BODY_REST_BYTES: usize = 256 * 1024;
+
 /// Connections accepted from one listener before the loop looks at other work.
 pub const ACCEPT_BATCH_COUNT: usize = 64;
 

@@ -13,4 +13,5 @@ mod plain;
 mod storm;
 mod tls;
 mod trips;
+mod uploads;
 mod world;

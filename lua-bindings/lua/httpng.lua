@@ -31,7 +31,7 @@ end
 
 local FIELDS = {
     'method', 'path', 'query', 'host', 'body', 'headers', 'https', 'is_websocket',
-    'version_major', 'version_minor', 'peer', 'ouraddr',
+    'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers',
 }
 
 ---A request. Its fields are made when they are read; whoever wants to read them after the handler
@@ -41,7 +41,8 @@ local FIELDS = {
 ---@field path string without the query, not decoded
 ---@field query? string what follows the first `?`
 ---@field host string the authority without the port
----@field body string
+---@field body string waited for, in a site that streams; an error if it will not be whole
+---@field trailers? table<string, string> by lower-case name; nil until the whole body has been read
 ---@field headers table<string, string> by lower-case name; cookies and lists are joined, else the last wins
 ---@field https? boolean true over TLS
 ---@field is_websocket boolean whether the client asks for a WebSocket
@@ -80,11 +81,37 @@ function request:header_values(name)
     return core.req_values(self, name)
 end
 
----Reads all fields now, so that they stay when the request is over.
+---Reads all fields now, so that they stay when the request is over; the body not, if it comes in
+---pieces or was read in pieces.
 ---@return httpng.request self
 function request:keep()
-    for _, field in ipairs(FIELDS) do rawset(self, field, self[field]) end
+    for _, field in ipairs(FIELDS) do
+        if field ~= 'body' or rawget(self, 'body') or core.has_whole_body(self) then
+            rawset(self, field, self[field])
+        end
+    end
     return self
+end
+
+---Reads the body in pieces, as it arrives. In a site that does not stream it is all there.
+---@type fun(self: httpng.request, n?: integer, timeout?: number): string?, string?
+---The next piece, of `n` bytes at most, as soon as there is any; nil at the end of the body; nil and
+---why not: `'timeout'` after so many seconds (it may be tried again), `'closed'` when the client has
+---left or the response is complete, `'silent'` when the client sent nothing for `body_timeout`,
+---`'too large'`, `'malformed'`.
+request.read = core.read
+
+---For loops: `for piece in req:pieces() do`. A body that ends before it is complete, or a timeout,
+---raises an error, so that nobody takes a part for the whole.
+---@param n? integer bytes of a piece at most
+---@param timeout? number seconds to wait for each piece
+---@return fun(): string?
+function request:pieces(n, timeout)
+    return function()
+        local piece, why = core.read(self, n, timeout)
+        if why then error('the request body is not complete: ' .. why, 2) end
+        return piece
+    end
 end
 
 -- Responses -----------------------------------------------------------------------------------

@@ -56,6 +56,8 @@ pub enum ServeConfig {
     Lua {
         /// It is called as soon as the head of a request is there, and reads the body itself.
         streams_body: bool,
+        /// How long a body may be, in bytes, if the site says so itself.
+        body_max_bytes: Option<u64>,
     },
     /// Files; no request for them comes to Lua.
     Files(FolderConfig),

@@ -23,6 +23,9 @@ pub(crate) const SEND_WINDOW_BYTES: u64 = shuttle_core::limits::UNSENT_MAX_BYTES
 /// How long `io:wait` waits, and writes that are to be answered with a result, unless a program
 /// says otherwise: httpng's number.
 pub(crate) const SEND_TIMEOUT_MS: u64 = 30_000;
+/// Memory of a body's piece that a place for requests keeps for the next one: a place that was used
+/// for an upload once need not hold its 128 KiB for ever.
+pub(crate) const BODY_KEEP_BYTES: usize = 16 * 1024;
 
 /// Shuttles taken from one worker before the fibers run again: about the batch in which workers
 /// send.

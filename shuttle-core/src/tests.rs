@@ -11,6 +11,8 @@ mod invariants;
 #[cfg(not(loom))]
 mod leaving;
 #[cfg(loom)]
+mod loom_body;
+#[cfg(loom)]
 mod loom_chunks;
 #[cfg(loom)]
 mod loom_close;

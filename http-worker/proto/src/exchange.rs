@@ -8,6 +8,7 @@
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
+use crate::body::{BodyBerth, BodyFault};
 use crate::head::{FieldError, Fields, RequestHead, ResponseHead, StatusError};
 
 /// One request and its response, as they travel.
@@ -23,9 +24,16 @@ pub struct Exchange {
     leg: Leg,
     /// The request, complete before it first crosses.
     pub request: RequestHead,
-    /// The whole body of the request.
+    /// The whole body of the request; with `Body` the next piece of it, which may be empty.
     pub body: Vec<u8>,
-    /// Trailer fields of the request; those that could change its meaning are not among them.
+    /// With `Request`: the body follows in pieces, by this other shuttle.
+    pub body_berth: Option<BodyBerth>,
+    /// This is that other shuttle. Set by the worker when it takes it for a body.
+    pub carries_body: bool,
+    /// With `Body` marked as the last: what comes after this piece is lost, and why.
+    pub fault: Option<BodyFault>,
+    /// Trailer fields of the request, with the last piece if the body comes in pieces; those that
+    /// could change its meaning are not among them.
     pub trailers: Fields,
     /// Who asked. Absent for peers without an internet address.
     pub peer: Option<SocketAddr>,
@@ -37,8 +45,8 @@ pub struct Exchange {
     pub response: ResponseHead,
     /// Body bytes of this leg that were copied; lent bytes follow them.
     pub part: Vec<u8>,
-    /// With `Write`: nothing comes after this part. Set by [`advance`](Self::advance) to false
-    /// when the shuttle comes to TX, so set it before each `Write`.
+    /// With `Write` and `Body`: nothing comes after this part. Set by [`advance`](Self::advance) to
+    /// false when the shuttle goes to TX, so set it before each `Write`, and after each `Body`.
     pub last: bool,
     /// With `Release`, in place of an answer: TX has learnt meanwhile that the worker itself
     /// serves this path.
@@ -51,7 +59,7 @@ pub enum Leg {
     /// At the worker, without a request.
     #[default]
     Free,
-    /// Worker to TX: a request.
+    /// Worker to TX: a request, whole or but for its body.
     Request,
     /// TX to worker: the complete response. Nothing is lent, nobody waits; the worker sends it
     /// and frees the shuttle.
@@ -69,6 +77,11 @@ pub enum Leg {
     /// TX to worker: free the shuttle. Before `Closed` this ends the request without an answer:
     /// its client has gone, or the worker answers itself: 500, if it knows nothing better.
     Release,
+    /// Worker to TX, by the shuttle of a body: the next piece of it. An empty one that is not the
+    /// last is an offer: the client waits to be invited.
+    Body,
+    /// TX to worker, by the shuttle of a body: the piece was taken, the next may come.
+    WantBody,
 }
 
 /// The side that a leg starts from.
@@ -117,6 +130,9 @@ table! {
     by Tx: Request | Continue => Close;
     by Worker: Write | Continue | Close => Closed;
     by Tx: Request | Continue | Closed => Release;
+    by Worker: Free | WantBody => Body;
+    by Tx: Body => WantBody unless last;
+    by Tx: Body => Release;
     by Worker: Answer | Release => Free;
 }
 
@@ -179,14 +195,16 @@ impl Leg {
         Self::Close,
         Self::Closed,
         Self::Release,
+        Self::Body,
+        Self::WantBody,
     ];
 
     /// Which side moves an exchange to this leg.
     #[must_use]
     pub fn sender(self) -> Side {
         match self {
-            Self::Free | Self::Request | Self::Continue | Self::Closed => Side::Worker,
-            Self::Answer | Self::Write | Self::Close | Self::Release => Side::Tx,
+            Self::Free | Self::Request | Self::Continue | Self::Closed | Self::Body => Side::Worker,
+            Self::Answer | Self::Write | Self::Close | Self::Release | Self::WantBody => Side::Tx,
         }
     }
 }
@@ -239,6 +257,9 @@ impl Exchange {
         self.https = false;
         self.last = false;
         self.is_elsewhere = false;
+        self.body_berth = None;
+        self.carries_body = false;
+        self.fault = None;
     }
 
     /// Answers at once and completely: sets head and body and goes on to [`Leg::Answer`].

@@ -92,6 +92,7 @@
 //!   refused.
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod content;
 pub mod date;
 pub mod drawing;
@@ -104,6 +105,7 @@ pub mod limits;
 pub mod sites;
 pub mod status;
 
+pub use body::{BodyBerth, BodyFault};
 pub use drawing::{Mark, Witness};
 pub use error::{PeerError, PeerErrorKind};
 pub use exchange::{AnswerError, Exchange, IllegalLeg, Leg, Side};

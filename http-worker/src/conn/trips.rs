@@ -109,6 +109,16 @@ impl Trip {
         self.ticket
     }
 
+    /// Whether it is this request's, and its response is not complete.
+    pub(super) fn is_open(&self, ticket: u64) -> bool {
+        self.ticket == ticket && !self.is_ended
+    }
+
+    /// Whether it is this request's, and nothing of its response was begun.
+    pub(super) fn is_fresh(&self, ticket: u64) -> bool {
+        self.ticket == ticket && self.body.is_none() && !self.is_ended
+    }
+
     /// The shuttle, if it is here and needed.
     pub(super) fn shuttle(&self) -> Option<&Shuttle<Worker, Exchange>> {
         match &self.place {
@@ -238,7 +248,8 @@ impl Conn {
         take_stock: impl Fn(&mut Shuttle<Worker, Exchange>) -> Cargo,
         cx: &mut Cx,
     ) {
-        let must_close = cx.is_draining && self.is_last(at);
+        let is_leaving = cx.is_draining && self.is_last(at);
+        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         let trip = &mut self.trips[at];
         let is_first = trip.body.is_none();
         if let Some(mark) = mark_of(&shuttle, is_first) {
@@ -265,7 +276,7 @@ impl Conn {
             let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
                 known_length,
-                must_close,
+                must_close: is_leaving || (trip.is_ended && is_blocked),
             };
             let head = &shuttle.response;
             self.outbox
@@ -302,9 +313,10 @@ impl Conn {
         if ending.missing > 0 {
             log::warn!("a response lacks {} of its declared bytes", ending.missing);
         }
-        if !ending.keep_alive {
+        if !ending.keep_alive || self.is_blocked_by_body(trip) {
             // A client that asked for the end will close; others may be sending.
-            let is_expected = !trip.facts.keep_alive && ending.missing == 0;
+            let is_sending = self.has_unread_body(trip);
+            let is_expected = !trip.facts.keep_alive && ending.missing == 0 && !is_sending;
             self.end_with(if is_expected { End::Close } else { End::Linger });
         }
     }
@@ -312,6 +324,7 @@ impl Conn {
     /// The other shore gave the request back without an answer, or broke the protocol.
     fn encode_failure(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
         let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
+        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         cx.disown(shuttle.berth());
         let trip = &mut self.trips[at];
         trip.is_ended = true;
@@ -336,7 +349,7 @@ impl Conn {
                 .expect("a proper field");
             let outlook = Outlook {
                 known_length: Some(NO_ANSWER.len() as u64),
-                must_close: cx.is_draining,
+                must_close: cx.is_draining || is_blocked,
             };
             cx.stats.response(500);
             let head = &shuttle.response;

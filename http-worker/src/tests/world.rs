@@ -15,7 +15,7 @@ use shuttle_core::{BerthId, NoBell, Shuttle, Tx, TxShore, link};
 use crate::clock::Clock;
 use crate::core::{Core, Flush};
 use crate::stats::Snapshot;
-use crate::{Command, Limits, Listener, Worker, WorkerConfig};
+use crate::{Command, Limits, Listener, Routes, Worker, WorkerConfig};
 
 /// One mebibyte that can be lent.
 pub(super) static LARGE: [u8; 1 << 20] = [b'x'; 1 << 20];
@@ -64,6 +64,7 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) berths: u16,
     pub(super) tls: Option<Arc<crate::TlsConfig>>,
+    pub(super) routes: Routes,
 }
 
 impl Default for Setup {
@@ -72,6 +73,7 @@ impl Default for Setup {
             limits: Limits::default(),
             berths: 8,
             tls: None,
+            routes: Routes::default(),
         }
     }
 }
@@ -103,6 +105,7 @@ impl World {
         let config = WorkerConfig {
             limits: setup.limits,
             listeners: vec![listener],
+            routes: Arc::new(setup.routes),
             server_name: None,
             witness,
             ..WorkerConfig::default()
@@ -356,6 +359,8 @@ fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
     let path = String::from_utf8_lossy(shuttle.request.path()).into_owned();
     match (shuttle.leg(), path.as_str()) {
         (Leg::Closed, _) => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) if shuttle.last => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) => shuttle.advance(Leg::WantBody).unwrap(),
         (Leg::Continue, "/parts") => shuttle.write(b" two", true).unwrap(),
         (Leg::Continue, _) => shuttle.advance(Leg::Close).unwrap(),
         (_, "/parts" | "/close") => {

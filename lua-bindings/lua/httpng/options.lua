@@ -8,14 +8,15 @@ local options = {}
 
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
----@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function|string|httpng.folder}[] the first whose path matches answers
+---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router, or a folder
+---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer}[] the first whose path matches answers
+---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
----@field max_body_len? integer bytes, default 1 MiB
+---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
----@field use_body_split? boolean has no effect: bodies of any size are delivered whole
+---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
 ---@field thread_termination_timeout? number seconds, default 60, that threads may take to end after a reload with fewer; 0 or less: for ever
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect
@@ -56,7 +57,7 @@ local OTHERS = {
     { 'listen' }, { 'handler' }, { 'sites' }, { 'thread_termination_timeout' },
     { 'min_proto_version' }, { 'openssl_security_level' },
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
-    { 'default_send_timeout' },
+    { 'default_send_timeout' }, { 'stream' },
 }
 
 local TLS_VERSIONS = {
@@ -164,7 +165,8 @@ local function read_tables(new, cfg)
 end
 
 local function read_sites(new, cfg, before)
-    new.sites = sites.read(option(cfg, 'sites'), option(cfg, 'handler'), before ~= nil)
+    new.sites = sites.read(option(cfg, 'sites'), option(cfg, 'handler'),
+        option(cfg, 'stream'), before ~= nil)
     if before then
         new.sites = sites.in_reload_order(new.sites, before.sites)
     elseif #new.sites == 0 then

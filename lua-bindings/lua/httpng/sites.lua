@@ -10,14 +10,26 @@ local function is_callable(value)
     return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
 end
 
+---How long bodies of this site may be, if it says so itself.
+local function body_len(site)
+    local value = site.max_body_len
+    if value == nil then return nil end
+    local number = tonumber(value)
+    if type(number) ~= 'number' or number ~= number then
+        error('sites[].max_body_len is not a number', 0)
+    end
+    return math.floor(math.min(math.max(number, 0), 2 ^ 53))
+end
+
 ---@param given? {path: string, handler: function|string|httpng.folder}[] `cfg.sites`
 ---@param handler? function|string|httpng.folder `cfg.handler`: a site for everything
+---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
 ---@param is_reload boolean
----@return {path: string, handler: any, files: httpng.folder?}[]
-function sites.read(given, handler, is_reload)
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?}[]
+function sites.read(given, handler, streams, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler, its_files)
+    local function add(path, its_handler, its_files, stream, max_body_len)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -29,7 +41,13 @@ function sites.read(given, handler, is_reload)
             error('Can\'t add other paths after adding "/"', 0)
         end
         seen[path] = true
-        list[#list + 1] = { path = path, handler = its_handler, files = its_files }
+        -- Which of a router's routes is meant is not known before the body comes.
+        stream = stream or type(its_handler) == 'table' and rawget(its_handler, '_streams')
+        list[#list + 1] = {
+            path = path, handler = its_handler, files = its_files,
+            stream = stream and true or false,
+            max_body_len = max_body_len,
+        }
     end
     if given ~= nil then
         if type(given) ~= 'table' then error('sites is not a table', 0) end
@@ -51,7 +69,7 @@ function sites.read(given, handler, is_reload)
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler, its_files)
+            add(site.path, site.handler, its_files, site.stream, body_len(site))
         end
     end
     if handler ~= nil then
@@ -59,7 +77,7 @@ function sites.read(given, handler, is_reload)
         if not its_files and not is_callable(handler) then
             error('handler is not a function or table (router object)', 0)
         end
-        add('/', handler, its_files)
+        add('/', handler, its_files, streams)
     end
     return list
 end

@@ -145,11 +145,13 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
     }
     let list = stack.top();
     let mut sites = Vec::new();
+    let usual_max = stack.number_field(1, "max_body_len").unwrap_or(0.0);
     for place in 1..=stack.raw_len(list) {
         if stack.raw_item(list, place) != Kind::Table {
             return Err(Raise::text("sites is not a table of tables"));
         }
         let path = stack.text_field(-1, "path").unwrap_or_default();
+        let own_max = stack.number_field(-1, "max_body_len");
         let is_files = stack.raw_field(-1, "files") == Kind::Table;
         stack.pop(1);
         let value = if is_files {
@@ -158,6 +160,7 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
             let _ = stack.raw_field(-1, "handler");
             Handler::Lua {
                 anchor: stack.anchor(),
+                body_max_bytes: own_max.unwrap_or(usual_max) as u64,
             }
         };
         let path = path.into();
@@ -171,7 +174,7 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
 /// Handlers that serve a request now are on a stack and live on there.
 fn release(stack: &mut Stack, sites: &Rc<Sites<Handler>>) {
     for site in sites.iter() {
-        if let Handler::Lua { anchor } = site.value {
+        if let Handler::Lua { anchor, .. } = site.value {
             stack.release(anchor);
         }
     }
@@ -286,9 +289,13 @@ fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, R
         let path = stack.text_field(item, "path").unwrap_or_default();
         let _ = stack.raw_field(item, "stream");
         let streams_body = stack.truth(-1);
+        let own_max = stack.number_field(item, "max_body_len");
         let serve = match read_folder(stack, item) {
             Some(folder) => ServeConfig::Files(folder),
-            None => ServeConfig::Lua { streams_body },
+            None => ServeConfig::Lua {
+                streams_body,
+                body_max_bytes: own_max.map(|max| max as u64),
+            },
         };
         let path = path.into();
         sites.push(SiteConfig { path, serve });

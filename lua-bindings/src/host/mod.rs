@@ -6,6 +6,7 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod body;
 mod flow;
 mod head;
 mod queue;
@@ -39,6 +40,8 @@ use trips::{Trip, Trips};
 pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("req_index", request::INDEX),
     ("req_values", request::VALUES),
+    ("read", body::READ),
+    ("has_whole_body", body::HAS_WHOLE_BODY),
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
@@ -57,6 +60,8 @@ pub(crate) enum Handler {
     Lua {
         /// Where the registry holds it.
         anchor: i32,
+        /// How long the body of a request may be when it is wanted whole.
+        body_max_bytes: u64,
     },
     /// The worker, without asking here. The site holds its place among the others, so that a
     /// request that was sent before the worker knew does not come to one behind it.
@@ -153,13 +158,17 @@ impl HttpHost {
             };
             taken += 1;
             if shuttle.is_abandoned() {
-                self.on_shipwreck(realm, shuttle);
+                match shuttle.carries_body {
+                    true => self.on_body_lost(link, shuttle),
+                    false => self.on_shipwreck(realm, shuttle),
+                }
                 continue;
             }
             match shuttle.leg() {
                 Leg::Request => self.on_request(realm, link, shuttle),
                 Leg::Continue => self.on_continue(realm, shuttle),
                 Leg::Closed => self.on_closed(realm, shuttle),
+                Leg::Body => self.on_body(link, shuttle),
                 leg => log::error!("a worker sent a shuttle with {leg:?}; it is given back"),
             }
         }
@@ -177,6 +186,9 @@ impl HttpHost {
     /// Lets go of the shore of a worker that has left, when nothing of it is on this side any more.
     fn drop_deserted(&self, link: usize) {
         let has_left = self.with_shore(link, |shore| shore.worker_has_left()) == Some(true);
+        if has_left {
+            self.trips.borrow_mut().lose_bodies(link);
+        }
         if has_left && !self.trips.borrow().any_of(link) {
             self.links.borrow_mut()[link] = None;
         }
@@ -213,7 +225,7 @@ impl HttpHost {
             trip.home = Some(shuttle);
             self.let_all_go(realm, trip, Mark::TxUnrefs);
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             return;
         }
         let must_close = trip.ended || shuttle.must_close_pending();
@@ -262,7 +274,7 @@ impl HttpHost {
         self.let_all_go(realm, trip, Mark::TxUnrefs);
         if trip.is_orphan {
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
         } else {
             self.wake_all(trip);
         }
@@ -283,7 +295,7 @@ impl HttpHost {
                 self.let_all_go(realm, trip, Mark::TxUnrefs);
                 if trip.is_orphan {
                     trip.home = None;
-                    trips.end(ticket);
+                    self.end(&mut trips, ticket);
                 } else {
                     self.wake_all(trip);
                 }
@@ -417,7 +429,7 @@ impl HttpHost {
             if let Some(trip) = trips.get(ticket) {
                 serve::answer_plainly(self, trip, 500, b"Failed to create fiber");
             }
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             if let Some(realm) = crate::realm::try_realm() {
                 realm.stats.request_over();
             }

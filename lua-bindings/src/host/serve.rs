@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http_proto::{Leg, Mark};
+use http_proto::{BodyFault, Leg, Mark};
 use tx_runtime::FiberRef;
 
 use super::head::{self, HeadFault};
@@ -149,8 +149,8 @@ fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
     }
     let mut stack = thread.stack();
     if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
-        report(realm, &site, &failure);
-        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack));
+        let page = blame(realm, ticket, &site, &failure);
+        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack, page));
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
     stack.set_top(Desk::TOP);
@@ -171,18 +171,23 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
         .serves(&Serving::new(ticket, head.method(), head.path()));
     let Some(site) = sites.find(head.path()) else {
         answer_plainly(http, trip, 404, b"not found");
-        trips.end(ticket);
+        http.end(&mut trips, ticket);
         return None;
     };
-    let Handler::Lua { anchor } = site.value else {
+    let Handler::Lua {
+        anchor,
+        body_max_bytes,
+    } = site.value
+    else {
         // Sites were replaced while it was on its way: by now its worker knows.
         if let Some(shuttle) = &mut trip.home {
             shuttle.is_elsewhere = true;
         }
         http.send(trip, Leg::Release);
-        trips.end(ticket);
+        http.end(&mut trips, ticket);
         return None;
     };
+    trip.intake.set_max_bytes(body_max_bytes);
     let mut stack = thread.stack();
     stack.push_anchored(anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
@@ -255,6 +260,22 @@ fn fault(message: String) -> Failure {
 fn renew(realm: &Rc<Realm>, thread: &mut Thread) {
     let spent = std::mem::replace(thread, Desk::set_up(realm));
     realm.vm.with_main(|stack| spent.discard(stack));
+}
+
+/// Whose mistake it is that the handler failed, and what its client is told: status and text. A
+/// handler that only passes on why there is no more of its request's body has made none.
+fn blame(realm: &Realm, ticket: Ticket, site: &str, failure: &Failure) -> (u16, &'static str) {
+    let fault = realm.http.with_trip(ticket, |trip| trip.intake.fault());
+    match fault.flatten() {
+        Some(fault) if failure.message.ends_with(fault.name()) => {
+            log::info!("a request for \"{site}\" failed: {}", failure.message);
+            fault.answer()
+        }
+        _ => {
+            report(realm, site, failure);
+            (500, "Path handler execution error")
+        }
+    }
 }
 
 fn report(realm: &Realm, site: &str, failure: &Failure) {
@@ -362,13 +383,18 @@ fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: R
     };
 }
 
-/// 500, or what can still be said when the head has left.
-fn respond_with_error(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack) -> Result<(), Failure> {
+/// An error page, or what can still be said when the head has left.
+fn respond_with_error(
+    realm: &Rc<Realm>,
+    ticket: Ticket,
+    stack: &mut Stack,
+    (status, text): (u16, &str),
+) -> Result<(), Failure> {
     let http = &realm.http;
     let fresh = http.with_trip(ticket, |trip| {
         let is_fresh = trip.is_fresh();
         if is_fresh {
-            answer_plainly(http, trip, 500, b"Path handler execution error");
+            answer_plainly(http, trip, status, text.as_bytes());
         }
         is_fresh
     });
@@ -406,6 +432,7 @@ pub(super) fn answer_plainly(http: &HttpHost, trip: &mut Trip, status: u16, text
 /// Nothing more will be sent: waits until the shuttle is home for the last time and has it freed.
 fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     let http = &realm.http;
+    http.with_trip(ticket, |trip| http.leave_body(trip, BodyFault::Closed));
     let mut has_slept = false;
     loop {
         let is_away = http.with_trip(ticket, |trip| {
@@ -435,7 +462,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
         http.mark(Mark::AskToFree, trip.worker_ticket);
         http.send(trip, Leg::Release);
     });
-    http.trips.borrow_mut().end(ticket);
+    http.end(&mut http.trips.borrow_mut(), ticket);
 }
 
 impl HttpHost {
@@ -451,7 +478,7 @@ impl HttpHost {
             is_home
         });
         if is_home == Some(true) {
-            self.trips.borrow_mut().end(ticket);
+            self.end(&mut self.trips.borrow_mut(), ticket);
         }
     }
 

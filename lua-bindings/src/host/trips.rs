@@ -7,10 +7,11 @@
 
 use std::collections::VecDeque;
 
-use http_proto::{Exchange, RequestHead};
+use http_proto::{BodyBerth, Exchange, RequestHead};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tx_runtime::FiberRef;
 
+use super::body::Intake;
 use super::flow::Flow;
 use crate::limits::TRIPS_MAX_COUNT;
 use crate::pins::Pin;
@@ -86,6 +87,8 @@ pub(crate) struct Trip {
     pub(crate) kept: bool,
     pub(crate) request: RequestHead,
     pub(crate) body: Vec<u8>,
+    /// Its body, as far as it is read by the handler.
+    pub(crate) intake: Intake,
     /// What does not fit into `request`, kept likewise.
     pub(crate) facts: Facts,
 }
@@ -142,6 +145,7 @@ impl Trip {
         for watcher in &self.flow.watchers {
             watcher.fiber.wake();
         }
+        self.intake.wake_readers();
         if self.home.is_some() {
             self.finisher.as_ref().map(FiberRef::wake);
         }
@@ -172,6 +176,7 @@ impl Trip {
         self.body.clear();
         std::mem::swap(&mut self.request, &mut exchange.request);
         std::mem::swap(&mut self.body, &mut exchange.body);
+        self.intake.swap_trailers(&mut exchange.trailers);
         self.facts = Facts {
             peer: exchange.peer,
             local: exchange.local,
@@ -197,6 +202,7 @@ impl Trip {
         self.finisher = None;
         self.waiters.clear();
         self.flow.reset();
+        self.intake.reset();
     }
 }
 
@@ -205,7 +211,8 @@ impl Trip {
 pub(crate) struct Trips {
     slots: Vec<Trip>,
     free: Vec<u32>,
-    /// For each link, which slot the last request of each berth had: hails name berths.
+    /// For each link, which slot the last request of each berth had, that of its body included:
+    /// hails name berths, and pieces of a body come by theirs.
     by_berth: Vec<Vec<u32>>,
     last_waiter: u64,
 }
@@ -234,9 +241,14 @@ impl Trips {
         trip.berth = Some((link, shuttle.berth()));
         trip.worker_ticket = shuttle.worker_ticket;
         trip.gone = shuttle.client_gone();
+        let body_berth = shuttle.body_berth;
+        trip.intake.begin(body_berth);
         let berth = usize::from(shuttle.berth().index());
         trip.home = Some(shuttle);
         self.note_berth(link, berth, index);
+        if let Some(berth) = body_berth {
+            self.note_berth(link, usize::from(berth.index), index);
+        }
         Ok(ticket)
     }
 
@@ -294,5 +306,31 @@ impl Trips {
             index,
             generation: trip.generation,
         })
+    }
+
+    /// The request whose body this shuttle carries. Absent when nobody reads it any more.
+    pub(crate) fn of_body(
+        &mut self,
+        link: usize,
+        shuttle: &Shuttle<Tx, Exchange>,
+    ) -> Option<&mut Trip> {
+        let berth = shuttle.berth();
+        let name = BodyBerth {
+            index: berth.index(),
+            generation: berth.generation(),
+        };
+        let index = *self.by_berth.get(link)?.get(usize::from(name.index))?;
+        let trip = self.slots.get_mut(index as usize)?;
+        let is_from = trip.berth.is_some_and(|(from, _)| from == link);
+        (is_from && trip.intake.is_of(name)).then_some(trip)
+    }
+
+    /// A worker has left, and all that it left behind has arrived: bodies that are not here will
+    /// not come.
+    pub(crate) fn lose_bodies(&mut self, link: usize) {
+        let is_from = |trip: &&mut Trip| trip.berth.is_some_and(|(from, _)| from == link);
+        for trip in self.slots.iter_mut().filter(is_from) {
+            trip.intake.lose();
+        }
     }
 }

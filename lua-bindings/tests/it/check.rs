@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http_proto::{Exchange, Leg};
+use http_proto::{BodyFault, Exchange, Leg};
 use lua_bindings::{MainStatus, Stage};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
@@ -14,6 +14,8 @@ use crate::world::{World, logged};
 /// The script, one step a line:
 ///
 /// * `GET /path name:value ... | body`: a request, numbered from 1;
+/// * `STREAM /path`: a request whose body follows; `piece N TEXT`, `last N TEXT`: the next piece of
+///   it, or the last; `fault N NAME`: the rest of it is lost;
 /// * `turn`: TX runs until it rests;
 /// * `look`: the worker takes what came;
 /// * `continue N`, `closed N`: the worker sends a shuttle back, with all sent that it found; if more
@@ -48,17 +50,25 @@ pub(crate) fn program(handler: &str) -> String {
 pub(crate) struct Play {
     pub(crate) world: World,
     held: BTreeMap<u64, Shuttle<Worker, Exchange>>,
+    /// The shuttles of bodies.
+    bodies: BTreeMap<u64, Shuttle<Worker, Exchange>>,
     berths: BTreeMap<u64, BerthId>,
     text: String,
 }
 
 impl Play {
-    pub(crate) fn begin(mut world: World, handler: &str) -> Self {
-        let status = world.run(&program(handler));
+    pub(crate) fn begin(world: World, handler: &str) -> Self {
+        Self::begin_program(world, &program(handler))
+    }
+
+    /// A program that says all by itself.
+    pub(crate) fn begin_program(mut world: World, program: &str) -> Self {
+        let status = world.run(program);
         assert_eq!(status, MainStatus::Finished, "{:?}", logged());
         Self {
             world,
             held: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             berths: BTreeMap::new(),
             text: String::new(),
         }
@@ -125,6 +135,15 @@ impl Play {
                 self.take_log();
             }
             "auto" => self.auto(),
+            "STREAM" => {
+                let ((number, berth), body) = self.world.streamed(rest);
+                self.berths.insert(number, berth);
+                self.bodies.insert(number, body);
+            }
+            "piece" | "last" | "fault" => {
+                let (number, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.send_piece(number.parse().unwrap(), verb, text);
+            }
             method => self.request(method, rest),
         }
     }
@@ -138,6 +157,24 @@ impl Play {
         self.berths.insert(number, berth);
     }
 
+    fn send_piece(&mut self, number: u64, verb: &str, text: &str) {
+        let mut body = self.bodies.remove(&number).expect("it is at the worker");
+        body.body.clear();
+        body.trailers.clear();
+        body.advance(Leg::Body).unwrap();
+        if verb == "fault" {
+            let fault = BodyFault::ALL.iter().find(|fault| fault.name() == text);
+            body.fault = Some(*fault.expect("a fault"));
+        } else {
+            body.body.extend_from_slice(text.as_bytes());
+        }
+        if verb != "piece" {
+            body.trailers.push(b"x-sum", b"7");
+            body.last = true;
+        }
+        self.world.worker().send(body);
+    }
+
     fn turn(&mut self) {
         self.world.settle();
         self.take_log();
@@ -147,6 +184,13 @@ impl Play {
     pub(crate) fn some_turns(&mut self) {
         self.world.some_turns();
         self.take_log();
+    }
+
+    /// The worker is gone, with all that it holds.
+    pub(crate) fn lose_worker(&mut self) {
+        self.held.clear();
+        self.bodies.clear();
+        self.world.worker = None;
     }
 
     fn take_log(&mut self) {
@@ -163,6 +207,9 @@ impl Play {
             }
             self.tell(&shuttle);
             match shuttle.leg() {
+                Leg::WantBody => {
+                    self.bodies.insert(shuttle.worker_ticket, shuttle);
+                }
                 Leg::Answer | Leg::Release => self.world.worker().release(shuttle),
                 _ => {
                     self.held.insert(shuttle.worker_ticket, shuttle);
@@ -174,7 +221,8 @@ impl Play {
     fn tell(&mut self, shuttle: &Shuttle<Worker, Exchange>) {
         let number = shuttle.worker_ticket;
         let leg = shuttle.leg();
-        let _ = write!(self.text, "{number} {leg:?}");
+        let what = if shuttle.carries_body { " body" } else { "" };
+        let _ = write!(self.text, "{number}{what} {leg:?}");
         let (exchange, lent) = shuttle.parts();
         if shuttle.is_abandoned() {
             let _ = write!(self.text, " abandoned");
@@ -265,10 +313,13 @@ impl Play {
         for _ in 0..1000 {
             self.turn();
             self.look();
-            let Some(&number) = self.held.keys().next() else {
+            if let Some(&number) = self.held.keys().next() {
+                self.send_continue(number);
+            } else if let Some(&number) = self.bodies.keys().next() {
+                self.send_piece(number, "fault", "closed");
+            } else {
                 return;
-            };
-            self.send_continue(number);
+            }
         }
         panic!("it does not come to rest:\n{}", self.text);
     }

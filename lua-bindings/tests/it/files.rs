@@ -52,6 +52,7 @@ fn folder(name: &str) -> FolderConfig {
 fn a_string_is_a_folder() {
     let lua = ServeConfig::Lua {
         streams_body: false,
+        body_max_bytes: None,
     };
     assert_eq!(
         served(&["{sites = {{path = '/s', handler = '/www'}}, handler = h}"]).unwrap(),
@@ -93,6 +94,7 @@ fn a_callable_table_is_a_function_whatever_it_has() {
     let config = "{handler = setmetatable({folder = '/www'}, {__call = h})}";
     let lua = ServeConfig::Lua {
         streams_body: false,
+        body_max_bytes: None,
     };
     assert_eq!(served(&[config]).unwrap(), [("/".to_owned(), lua)]);
 }

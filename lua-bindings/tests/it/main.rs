@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod beaten;
+mod bodies;
 mod capacity;
 mod check;
 mod config;

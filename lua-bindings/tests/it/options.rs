@@ -4,7 +4,7 @@
 //! A row's outcome is one line: what differs from the defaults, or `error: ` and its text; then
 //! each warning behind a `!`.
 
-use lua_bindings::{MainStatus, ServerConfig, Stage, TlsVersion};
+use lua_bindings::{MainStatus, ServeConfig, ServerConfig, Stage, TlsVersion};
 
 use crate::world::{World, logged};
 
@@ -43,7 +43,18 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         });
         format!("{}{tls}", listener.addr)
     });
-    let sites = config.sites.iter().map(|site| site.path.to_string());
+    let sites = config.sites.iter().map(|site| {
+        let ServeConfig::Lua {
+            streams_body,
+            body_max_bytes,
+        } = site.serve
+        else {
+            panic!("{site:?}");
+        };
+        let streams = if streams_body { "~" } else { "" };
+        let most = body_max_bytes.map_or_else(String::new, |most| format!("<={most}"));
+        format!("{}{streams}{most}", site.path)
+    });
     let termination = config.thread_termination_timeout_ms;
     vec![
         ("threads", config.threads.to_string()),
@@ -452,6 +463,29 @@ fn handlers_and_sites() {
         (
             "handler = h, sites = {a = {path = '/a', handler = h}}",
             "!sites has an entry \"a\" that is not in its list: it has no effect",
+        ),
+    ]);
+}
+
+/// `~` streams, `<=` is the longest body.
+#[test]
+fn sites_that_stream() {
+    check_start(&[
+        ("handler = h, stream = true", "sites=/~"),
+        (
+            "handler = h, sites = {{path = '/a', handler = h, stream = true},
+               {path = '/b', handler = h, stream = true, max_body_len = '10.7'},
+               {path = '/c', handler = h, max_body_len = -1}}",
+            "sites=/a~,/b~<=10,/c<=0,/",
+        ),
+        // A router says it for all its routes.
+        (
+            "handler = router:route({path = '/a', stream = true}, h)",
+            "sites=/~",
+        ),
+        (
+            "sites = {{path = '/a', handler = h, max_body_len = {}}}",
+            "error: sites[].max_body_len is not a number",
         ),
     ]);
 }

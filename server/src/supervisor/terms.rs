@@ -30,8 +30,12 @@ pub(super) fn berths(config: &ServerConfig) -> u16 {
 pub(super) fn routes(config: &ServerConfig) -> Result<Arc<Routes>, String> {
     let sites = config.sites.iter().map(|site| {
         let value = match &site.serve {
-            ServeConfig::Lua { streams_body } => Serve::App(App {
+            ServeConfig::Lua {
+                streams_body,
+                body_max_bytes,
+            } => Serve::App(App {
                 streams_body: *streams_body,
+                body_max_bytes: *body_max_bytes,
             }),
             ServeConfig::Files(folder) => Serve::Files(files(folder, &site.path)?),
         };

@@ -173,6 +173,30 @@ fn example_echo() {
 }
 
 #[test]
+fn example_upload() {
+    let server = example("upload.lua");
+    let mut client = server.connect();
+    client.post("/", &vec![b'x'; 3_000_000]);
+    let seen: serde_json::Value =
+        serde_json::from_str(&client.response().text()).expect("JSON comes back");
+    assert_eq!(seen["size"], 3_000_000);
+}
+
+#[test]
+fn example_duplex() {
+    let server = example("duplex.lua");
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.head();
+    for word in ["one", "two"] {
+        client.send(format!("3\r\n{word}\r\n"));
+        assert_eq!(client.part(), word.to_uppercase());
+    }
+    client.send("0\r\n\r\n");
+    assert_eq!(client.chunk(), None);
+}
+
+#[test]
 fn example_chat() {
     let server = example("chat.lua");
     let mut listeners: Vec<Client> = (0..3).map(|_| server.connect()).collect();
@@ -225,11 +249,13 @@ fn every_example_is_tested() {
         names,
         [
             "chat.lua",
+            "duplex.lua",
             "echo.lua",
             "hello.lua",
             "https.lua",
             "static.lua",
-            "streaming.lua"
+            "streaming.lua",
+            "upload.lua"
         ]
     );
 }

@@ -29,4 +29,5 @@ mod program;
 mod restarts;
 mod streaming;
 mod threads;
+mod uploads;
 mod wire;

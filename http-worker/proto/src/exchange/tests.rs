@@ -13,6 +13,9 @@ worker  Continue => Write
 TX      Request | Continue => Close
 worker  Write | Continue | Close => Closed
 TX      Request | Continue | Closed => Release
+worker  Free | WantBody => Body
+TX      Body => WantBody  (unless it was the last)
+TX      Body => Release
 worker  Answer | Release => Free
 ";
     assert_eq!(table_text(), expected);
@@ -133,6 +136,24 @@ fn trips_of_the_protocol() {
         ("Request Release Free Free", "Free to Free"),
     ] {
         assert_eq!(walk(legs), format!("{refused}{step}"));
+    }
+}
+
+#[test]
+fn trips_of_a_body() {
+    let pieces = "Body WantBody Body! Release Free";
+    assert_eq!(walk(pieces), "at Free", "a body in two pieces");
+    assert_eq!(walk("Body Release Free"), "at Free", "no more is wanted");
+    for (legs, step) in [
+        ("Request WantBody", "Request to WantBody"),
+        ("Request Body", "Request to Body"),
+        ("Body Body", "Body to Body"),
+        ("Body! WantBody", "Body (last) to WantBody"),
+        ("Body Write", "Body to Write"),
+        ("Body WantBody Release", "WantBody to Release"),
+        ("Body WantBody Free", "WantBody to Free"),
+    ] {
+        assert_eq!(walk(legs), format!("an exchange cannot go from {step}"));
     }
 }
 
