@@ -239,6 +239,8 @@ end
 ---their defaults. Nothing changes if anything is wrong. More threads serve at once; those that
 ---are too many finish what they have, and until then another reload fails with `Unable to
 ---reconfigure until threads will shut down`.
+---Addresses, certificates and the lowest version of TLS change only with `reload_listeners`; then
+---it returns when nobody is answered any more as before.
 ---@param cfg httpng.config
 function httpng.cfg(cfg)
     if cfg == nil then error('No parameters specified', 2) end
@@ -247,7 +249,8 @@ function httpng.cfg(cfg)
     if not ok then error(err, 2) end
 end
 
----Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
+---Stops the server: waits for a `cfg` that runs, resets connections, waits for all handlers. `cfg`
+---may be called afterwards.
 function httpng.shutdown()
     while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end

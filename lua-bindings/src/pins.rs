@@ -1,5 +1,6 @@
 //! Lua strings that a worker reads in place: held from the moment they are lent until the shuttle
-//! is home and has forgotten them, or the worker has said that it read them. The crate's only `unsafe` outside of `raw`.
+//! is home and has forgotten them, or the worker has said that it read them. The crate's only
+//! `unsafe` outside of `raw`.
 
 use std::cell::{Cell, RefCell};
 

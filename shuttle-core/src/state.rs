@@ -16,8 +16,8 @@
 //! stays; after `BOARDED` was cleared nothing about this generation is true any more, and whoever
 //! holds its id is told that it is stale.
 //!
-//! **The other flags order no memory.** They are relaxed: a flag says nothing but itself, and the cargo
-//! is handed over by the ring, whose release and acquire come after and before each change of
+//! **The other flags order no memory.** They are relaxed: a flag says nothing but itself, and the
+//! cargo is handed over by the ring, whose release and acquire come after and before each change of
 //! owner. What the word must give is one order of all changes *of itself*, and that it has because
 //! each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never miss each
 //! other.

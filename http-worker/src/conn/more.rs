@@ -9,8 +9,8 @@ use super::trips::Place;
 use crate::context::Cx;
 
 impl Conn {
-    /// What was loaded has gone. Sends what was appended meanwhile, or ends the response if TX asked
-    /// for that, or gives the shuttle back for more.
+    /// What was loaded has gone. Sends what was appended meanwhile, or ends the response if TX
+    /// asked for that, or gives the shuttle back for more.
     pub(super) fn go_on_with(
         &mut self,
         at: usize,

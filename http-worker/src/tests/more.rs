@@ -1,9 +1,15 @@
 //! What TX appends to a shuttle that is here, or on its way.
 
-use http_proto::Leg;
-use shuttle_core::{Appended, BerthId, MustClose, Progress};
+use std::cell::RefCell;
+use std::time::Duration;
+
+use http_proto::drawing::{Mark, Witness};
+use http_proto::{Exchange, Leg};
+use shuttle_core::{Appended, BerthId, MustClose, Progress, TxShore};
 
 use super::world::{LARGE, Setup, World};
+use crate::core::Flush;
+use crate::limits::LOOKS_PER_TURN_COUNT;
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -197,4 +203,54 @@ fn r1_the_worker_stops_with_chunks_on_their_way() {
     world.command(crate::Command::Stop);
     assert_eq!(world.at_tx(), "Closed /a gone");
     world.end(LARGE.len() + "not looked for".len());
+}
+
+/// TX, and how often it appended.
+type Writer = (TxShore<Exchange>, BerthId, usize);
+
+thread_local! {
+    static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) };
+}
+
+/// Appends at the very moment in which a part was given to the socket, for ever.
+struct NeverStops;
+
+impl Witness for NeverStops {
+    fn mark(&mut self, mark: Mark, _: u64) {
+        if !matches!(mark, Mark::ResponseToClient | Mark::BodyToClient) {
+            return;
+        }
+        WRITER.with_borrow_mut(|writer| {
+            if let Some((tx, berth, count)) = writer {
+                assert_eq!(tx.append(*berth, b"tick"), Appended::InTime);
+                *count += 1;
+            }
+        });
+    }
+}
+
+#[test]
+fn who_never_stops_writing_does_not_keep_the_others_waiting() {
+    let mut world = World::watched(Setup::default(), Some(Box::new(NeverStops)));
+    let client = world.connect();
+    world.ask(client, GET);
+    let mut shuttle = world.take();
+    let berth = shuttle.berth();
+    shuttle.write(b"", false).unwrap();
+    world.tx().send(shuttle);
+    WRITER.set(Some((world.take_tx(), berth, 0)));
+    let count = || WRITER.with_borrow(|writer| writer.as_ref().map_or(0, |writer| writer.2));
+    // In the first turn it is served twice: for its shuttle, and as one that has more to do.
+    for turn in 2..5 {
+        let handled = world.core.turn(Some(Duration::ZERO), Flush::Lazily);
+        assert!(handled.is_ok());
+        assert_eq!(count(), 1 + turn * LOOKS_PER_TURN_COUNT);
+    }
+    let (tx, _, count) = WRITER.take().expect("it was put there");
+    world.give_tx(tx);
+    world.settle();
+    assert_eq!(world.progress(berth).sent_bytes as usize, count * 4);
+    assert_eq!(world.at_tx(), "Continue /a");
+    world.go(Leg::Close);
+    world.end(0);
 }

@@ -275,6 +275,16 @@ impl World {
         self.tx.as_mut().expect("TX is here")
     }
 
+    /// TX goes on elsewhere on this thread: nobody here receives any more.
+    pub(super) fn take_tx(&mut self) -> TxShore<Exchange> {
+        self.tx.take().expect("TX is here")
+    }
+
+    /// TX is back.
+    pub(super) fn give_tx(&mut self, tx: TxShore<Exchange>) {
+        self.tx = Some(tx);
+    }
+
     /// TX leaves with whatever it holds.
     pub(super) fn lose_tx(&mut self) {
         self.held.clear();

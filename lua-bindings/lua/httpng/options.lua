@@ -226,6 +226,13 @@ function options.read(cfg, before, listeners)
     return new
 end
 
+local function copy(value)
+    if type(value) ~= 'table' then return value end
+    local result = {}
+    for key, one in pairs(value) do result[key] = copy(one) end
+    return result
+end
+
 ---The normal form of `cfg.listen`, which replaces it there; nil if nothing is said about it. NULL
 ---is the default.
 ---@param cfg httpng.config
@@ -234,7 +241,8 @@ function options.normalise_listen(cfg)
     local given = cfg.listen
     if type(given) == 'nil' then return nil end
     local listeners = listen.normalise(given)
-    if given ~= nil then cfg.listen = listeners end
+    -- The caller's is the caller's to change.
+    if given ~= nil then cfg.listen = copy(listeners) end
     return listeners
 end
 

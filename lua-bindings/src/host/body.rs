@@ -269,14 +269,19 @@ fn has_whole_body(stack: &mut Stack) -> Outcome {
 /// # Errors
 /// It will not be whole, is too long, or pieces of it are with somebody else; or as [`next`].
 pub(super) fn push_whole(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Result<bool, Raise> {
+    realm.http.with_trip(ticket, |trip| {
+        if announced_bytes(trip) > trip.intake.max_bytes {
+            realm.http.refuse_body(trip);
+        }
+    });
     loop {
-        match realm
+        let at_once = |trip: &mut Trip| push_at_once(stack, trip);
+        if let Some(outcome) = realm
             .http
-            .with_trip(ticket, |trip| push_at_once(stack, trip))
+            .with_trip(ticket, at_once)
+            .unwrap_or(Some(Ok(false)))
         {
-            None => return Ok(false),
-            Some(Some(outcome)) => return outcome.map(|()| true),
-            Some(None) => {}
+            return outcome;
         }
         match next(realm, stack, ticket, None)? {
             Next::Bytes => gather(realm, ticket),
@@ -291,18 +296,29 @@ pub(super) fn push_whole(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Re
     Ok(pushed.is_some())
 }
 
-/// Pushes a body that came whole. Absent: it comes in pieces.
-fn push_at_once(stack: &mut Stack, trip: &mut Trip) -> Option<Result<(), Raise>> {
+/// How long a body that comes in pieces will be by its own word; 0 if it says nothing.
+fn announced_bytes(trip: &Trip) -> u64 {
+    let head = trip.request().filter(|_| trip.intake.is_streamed);
+    let length = head.and_then(|(head, ..)| head.field(b"content-length"));
+    let length = length.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    length.unwrap_or(0)
+}
+
+/// Pushes a body that came whole, or finds that there is none to be had. Absent: it comes in
+/// pieces.
+fn push_at_once(stack: &mut Stack, trip: &mut Trip) -> Option<Result<bool, Raise>> {
     if trip.intake.was_read {
         return Some(Err(Raise::text("the request body was read in pieces")));
     }
     if trip.intake.is_streamed {
         return None;
     }
-    let (_, body, _) = trip.request()?;
+    let Some((_, body, _)) = trip.request() else {
+        return Some(Ok(false));
+    };
     stack.push_bytes(body);
     trip.intake.at = body.len();
-    Some(Ok(()))
+    Some(Ok(true))
 }
 
 /// Why there is no body to be had, as programs see it.
@@ -319,9 +335,7 @@ fn gather(realm: &Realm, ticket: Ticket) {
         take(trip, usize::MAX, |bytes| whole.extend_from_slice(bytes));
         if whole.len() as u64 > trip.intake.max_bytes {
             whole = Vec::new();
-            realm.http.leave_body(trip, BodyFault::TooLarge);
-            // Also when the last piece is what was too much.
-            trip.intake.fault = Some(BodyFault::TooLarge);
+            realm.http.refuse_body(trip);
         }
         trip.intake.whole = whole;
     });
@@ -378,6 +392,10 @@ impl HttpHost {
             }
             let intake = &trip.intake;
             match intake.fault {
+                // It left with its request.
+                None if !intake.is_streamed && trip.request().is_none() => {
+                    return Some(Next::Fault(BodyFault::Closed));
+                }
                 Some(fault) => return Some(Next::Fault(fault)),
                 None if intake.is_over => return Some(Next::End),
                 None if intake.home.is_none() => return None,
@@ -415,6 +433,13 @@ impl HttpHost {
             self.release(link, shuttle);
         }
         trip.intake.wake_readers();
+    }
+
+    /// There is more of the body than may be here as a whole.
+    fn refuse_body(&self, trip: &mut Trip) {
+        self.leave_body(trip, BodyFault::TooLarge);
+        // Also when the last piece is what was too much.
+        trip.intake.fault = Some(BodyFault::TooLarge);
     }
 
     /// Ends a request; its ticket means nothing from now on.

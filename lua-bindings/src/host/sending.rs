@@ -2,8 +2,8 @@
 //! there is room in it and in the window of the response.
 //!
 //! Whoever finds no room joins the queue of those who want to send; the first of it looks again
-//! whenever the worker got on, or the shuttle came home. One part is one append, so parts of several
-//! fibers never mix.
+//! whenever the worker got on, or the shuttle came home. One part is one append, so parts of
+//! several fibers never mix.
 
 use std::time::{Duration, Instant};
 

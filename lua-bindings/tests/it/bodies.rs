@@ -218,6 +218,17 @@ fn a_request_that_is_over_has_no_body() {
 }
 
 #[test]
+fn a_body_that_left_with_its_request_is_no_empty_body() {
+    // The other fiber looks while the answer, which is lent, is with the worker.
+    let handler = "fiber.create(function() fiber.yield() fiber.yield() \
+                   local _, why = req:read() local ok, err = pcall(function() return req.body end) \
+                   log.info('%s %s %s', why, ok, err) end) \
+                   return { body = ('x'):rep(3000) }";
+    let text = check(handler, "POST / | abc\nturn\nlook\nturn\nauto");
+    assert!(text.contains("closed false "), "{text}");
+}
+
+#[test]
 fn reading_and_writing_at_once() {
     let handler = "for piece in req:pieces() do io:write(piece) end io:close()";
     let script = "STREAM /\nturn\npiece 1 a\nturn\nlook\ncontinue 1\npiece 1 b\nturn\nlook\n\

@@ -18,9 +18,10 @@ use crate::world::{World, logged};
 ///   it, or the last; `fault N NAME`: the rest of it is lost;
 /// * `turn`: TX runs until it rests;
 /// * `look`: the worker takes what came;
-/// * `continue N`, `closed N`: the worker sends a shuttle back, with all sent that it found; if more
-///   was appended it finds that instead;
-/// * `take N BYTES`: the client takes so many of the appended bytes, and TX hears of it if it asked;
+/// * `continue N`, `closed N`: the worker sends a shuttle back, with all sent that it found; if
+///   more was appended it finds that instead;
+/// * `take N BYTES`: the client takes so many of the appended bytes, and TX hears of it if it
+///   asked;
 /// * `gone N`: the client of a request leaves; `leave N`: while the worker has the shuttle;
 /// * `pass MS`: time passes;
 /// * `auto`: both sides go on until everything rests.

@@ -31,7 +31,11 @@ fn the_callers_listen_becomes_the_normal_form() {
                    assert(err == \"listen can't be changed on reconfiguration\", err)\n\
                    c.reload_listeners = true\n\
                    require('httpng').cfg(c)\n\
-                   c.listen, c.reload_listeners = nil, nil\n\
+                   -- It is a copy: who changes it changes nothing yet.\n\
+                   c.listen[1].addr = 'nonsense'\n\
+                   c.listen = nil\n\
+                   require('httpng').cfg(c)\n\
+                   c.reload_listeners = nil\n\
                    require('httpng').cfg(c)\n\
                    -- Also when the rest of the table is refused.\n\
                    c.listen, c.threads = 82, 'x'\n\
@@ -39,7 +43,11 @@ fn the_callers_listen_becomes_the_normal_form() {
                    assert(c.listen[1].port == 82)";
     let mut world = World::new(Stage::Three);
     assert_eq!(world.run(program), MainStatus::Finished, "{:?}", logged());
-    assert_eq!(world.asked.borrow().reloads.len(), 2);
+    let asked = world.asked.borrow();
+    assert_eq!(asked.reloads.len(), 3);
+    for reload in &asked.reloads {
+        assert_eq!(reload.listeners[0].addr.to_string(), "0.0.0.0:81");
+    }
 }
 
 #[test]

@@ -125,7 +125,8 @@ fn a_full_window_makes_the_writer_wait_until_there_is_room() {
                    io:write(('c'):rep(50)) say('room') io:write(('d'):rep(500)) say('alone')";
     let text = check(
         handler,
-        "GET /\nturn\nlook\ntake 1 49\nturn\ntake 1 1\nturn\ncontinue 1\nturn\ncontinue 1\nturn\nlook",
+        "GET /\nturn\nlook\ntake 1 49\nturn\ntake 1 1\nturn\ncontinue 1\nturn\ncontinue 1\n\
+         turn\nlook",
     );
     assert_eq!(
         text,
@@ -164,7 +165,8 @@ fn small_parts_wait_together_up_to_their_bound() {
 fn a_timeout_sends_nothing_and_spoils_nothing() {
     let handler = "io.send_window = 10\n\
                    io:write('0123456789') local r = io:write('late', 2)\n\
-                   say(httpng.cancelled(r), httpng.headers_were_sent(r), httpng.body_bytes_sent(r))\n\
+                   say(httpng.cancelled(r), httpng.headers_were_sent(r),\n\
+                   httpng.body_bytes_sent(r))\n\
                    io.send_timeout = 1 r = io:write('late too') say(type(r))\n\
                    io:write(' end', true)";
     let text = check(
@@ -183,7 +185,8 @@ fn results_are_of_the_new_manner_where_a_timeout_says_so() {
     let handler = "say(io.send_window, io.send_timeout)\n\
                    say(io:write_header(200, {}, 5), io:write('a', 5), io:write('b'))\n\
                    io.send_timeout = 7 say(io:write('c'), io:write('d', false), io.send_timeout)\n\
-                   io.send_timeout = nil io.send_window = 1e9 say(io.send_timeout, io.send_window)\n\
+                   io.send_timeout = nil io.send_window = 1e9\n\
+                   say(io.send_timeout, io.send_window)\n\
                    say(io:write('e', true))\n\
                    local r = io:write('f', 0) say(type(r), httpng.cancelled(r))";
     let text = auto(handler);
@@ -233,8 +236,8 @@ fn r4_a_client_that_leaves_ends_every_wait() {
         let text = check(handler, script);
         assert_eq!(
             text,
-            "1 Write 200 \"\" + \"0123456789\"\nINFO lua: true\nINFO lua: true\nINFO lua: true true\n\
-             1 Release\n",
+            "1 Write 200 \"\" + \"0123456789\"\nINFO lua: true\nINFO lua: true\n\
+             INFO lua: true true\n1 Release\n",
             "{script}"
         );
     }

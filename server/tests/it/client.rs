@@ -51,6 +51,25 @@ impl Client {
         }
     }
 
+    /// A client whose socket holds little of what it does not read.
+    pub(crate) fn narrow(addr: SocketAddr) -> Self {
+        let narrow = socket2::Socket::new(
+            socket2::Domain::for_address(addr),
+            socket2::Type::STREAM,
+            None,
+        )
+        .unwrap();
+        narrow.set_recv_buffer_size(4096).unwrap();
+        narrow.connect_timeout(&addr.into(), PATIENCE).unwrap();
+        let socket: TcpStream = narrow.into();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            wire: Box::new(socket.try_clone().unwrap()),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
     pub(crate) fn tls(addr: SocketAddr) -> Self {
         Self::tls_to(addr, "localhost", certificate())
     }

@@ -228,6 +228,11 @@ impl Server {
         self.setup.connect(self.addr)
     }
 
+    /// A new plain connection whose sockets hold little.
+    pub(crate) fn connect_narrow(&self) -> Client {
+        Client::narrow(self.addr)
+    }
+
     /// One request on a connection of its own, the body of the answer.
     pub(crate) fn get(&self, path: &str) -> String {
         let mut client = self.connect();

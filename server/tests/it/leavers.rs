@@ -160,7 +160,7 @@ fn l12_a_client_that_leaves_is_told_to_the_handler_at_once() {
         let mut client = server.connect();
         client.get("/watch");
         client.head();
-        assert_eq!(client.part(), "begun");
+        assert!(client.part().starts_with("begun"));
         drop(client);
         eventually("the handler is told", || server.get("/told") == "true");
         nothing_is_left(&server);

@@ -170,6 +170,11 @@ fn who_waits_for_an_invitation_gets_it_when_the_body_is_read() {
         assert_eq!(client.head().status, 100);
         client.send("abc");
         assert_eq!(client.response().text(), "abc");
+        // What is too long by its own word is refused before any of it comes.
+        let mut other = server.connect();
+        let long = head("/whole").replace("Length: 3", "Length: 3000000");
+        other.send(long);
+        assert_eq!(other.response().head.status, 413);
         client.send(head("/ignore"));
         let answer = client.response().show();
         assert!(
