@@ -160,6 +160,7 @@ impl Core {
         let pause = self.pause(timeout, flush);
         // Whoever reads the counters while it sleeps finds them as they are.
         self.count();
+        self.cx.desk.tidy_up();
         let polled = self.poll.poll(&mut self.events, pause);
         self.cx.shore.woke();
         match polled {
@@ -177,6 +178,7 @@ impl Core {
             self.cx.shore.flush();
         }
         self.count();
+        self.cx.desk.tidy_up();
         Ok(handled)
     }
 
@@ -184,6 +186,7 @@ impl Core {
         self.cx.now = self.clock.now();
         let seconds = self.clock.unix_seconds(self.cx.now);
         self.cx.encoder.set_time(seconds);
+        self.cx.unix_secs = seconds;
     }
 
     fn count(&self) {
@@ -207,6 +210,11 @@ impl Core {
         }
         self.has_more_arrivals = count == ARRIVALS_PER_TURN_COUNT;
         self.is_all_taken = count == 0;
+        if !self.answered.is_empty() && !self.commands.is_empty() {
+            // What TX sent after a command was sent because of it, perhaps.
+            self.was_woken = true;
+            self.obey();
+        }
         let mut answered = std::mem::take(&mut self.answered);
         for token in answered.drain(..) {
             self.serve(token, Line::drive);
@@ -408,7 +416,7 @@ impl Core {
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Routes(routes) => self.cx.routes = routes,
+            Command::Routes(routes) => self.cx.replace_routes(routes),
             Command::Limits(limits) => {
                 self.cx.limits = limits.clamped();
                 self.cx.limits_version += 1;

@@ -7,6 +7,7 @@
 //! is computed what the connection waits for.
 //!
 //! * [`pipe`] are the bytes between socket and engine, [`ready`] the list of streams with work.
+//! * [`files`] answers from folders without the other shore.
 //! * [`intake`] makes requests of streams, [`upload`] carries bodies that cross in pieces, and
 //!   [`answer`] gives answers to the engine.
 //! * [`budget`] counts the frames that cost us something and bring nothing.
@@ -22,6 +23,7 @@ mod answer;
 mod budget;
 mod ending;
 mod fields;
+mod files;
 mod intake;
 mod pipe;
 mod ready;
@@ -99,6 +101,8 @@ pub(crate) struct Conn {
     spare_list: Vec<usize>,
     /// Whole requests that wait for a berth: place and ticket, first come first served.
     waiting: VecDeque<(usize, u64)>,
+    /// Requests for files that were not opened yet, in their order.
+    asked: VecDeque<(usize, u64)>,
     /// Streams with cargo that the client's windows, or the round, did not admit.
     feeding: VecDeque<usize>,
     /// Bytes given to the engine that may still be there or in the pipe.
@@ -150,6 +154,7 @@ impl Conn {
             ready: Ready::new(),
             spare_list: Vec::new(),
             waiting: VecDeque::new(),
+            asked: VecDeque::new(),
             feeding: VecDeque::new(),
             handed: 0,
             budget,
@@ -238,7 +243,7 @@ impl Conn {
             self.poll_engine(cx);
             self.check_pipe()?;
             self.see_room();
-            let moved = self.serve_ready(cx) | self.feed_all(cx);
+            let moved = self.serve_ready(cx) | self.feed_all(cx) | self.open_files(cx);
             // What was given to the engine leaves with its next poll. With nothing given, all that
             // it said is in the pipe.
             if !moved && (!self.flush(cx)? || self.feeding.is_empty()) {
@@ -374,8 +379,8 @@ impl Conn {
         match self.streams[place].place {
             Place::Arriving(..) => self.receive(place, cx),
             Place::Home(_) | Place::More(_) => self.answer(place, cx),
-            Place::Waiting(..) | Place::Away => self.look_after(place, cx),
-            Place::Loaded(..) => self.feed(place, cx),
+            Place::Waiting(..) | Place::Away | Place::Asked(_) => self.look_after(place, cx),
+            Place::Loaded(..) | Place::File(_) => self.feed(place, cx),
             Place::Done => {}
         }
         self.drop_if_done(place, cx);

@@ -6,6 +6,8 @@ mod client2;
 mod doors;
 mod drawn;
 mod ending;
+mod files;
+mod files2;
 mod floods;
 mod gone;
 mod http;

@@ -28,6 +28,8 @@ enum Gave {
     Blocked,
     /// Some: others are to have their share first.
     Share,
+    /// It cannot be had any more.
+    Broken,
 }
 
 impl Conn {
@@ -43,7 +45,11 @@ impl Conn {
             Place::Home(shuttle) if makes_sense(&shuttle) => {
                 self.load(place, shuttle, Cargo::of_arrival, cx);
             }
-            Place::Home(shuttle) => self.fail(place, shuttle, cx),
+            Place::Home(shuttle) => {
+                if let Err(shuttle) = self.turn_back(place, shuttle, cx) {
+                    self.fail(place, shuttle, cx);
+                }
+            }
             Place::More(shuttle) => self.load(place, shuttle, Cargo::of_appended, cx),
             other => stream.place = other,
         }
@@ -126,26 +132,28 @@ impl Conn {
         if stream.lot(&mut waker) == Lot::Gone {
             return self.lose(place, cx);
         }
-        let Place::Loaded(shuttle, cargo) = &mut stream.place else {
-            return;
-        };
         let Reply::Begun(send, body) = &mut stream.reply else {
             return self.unload(place, cx);
         };
         let room = HTTP2_OUTPUT_BYTES.saturating_sub(self.handed);
         let share = room.min(HTTP2_SHARE_BYTES);
-        let before = cargo.len();
         // A body that has its declared length is over, whether or not that was said.
         let ends = body.is_full() || (stream.is_last && body.missing() == 0);
-        let gave = give(shuttle, cargo, send, ends, share, &mut waker);
-        let given = before - cargo.len();
+        let (gave, given) = match &mut stream.place {
+            Place::Loaded(shuttle, cargo) => {
+                let given = give(&mut Brought(shuttle, cargo), send, ends, share, &mut waker);
+                if given.1 > 0 && !matches!(given.0, Gave::All) {
+                    cx.shore.tell_progress(shuttle);
+                }
+                given
+            }
+            Place::File(load) => give(load, send, ends, share, &mut waker),
+            _ => return,
+        };
         if given > 0 {
             stream.since = cx.now;
             self.handed += given;
             self.budget.earn_bytes(given);
-        }
-        if given > 0 && !matches!(gave, Gave::All) {
-            cx.shore.tell_progress(shuttle);
         }
         match gave {
             Gave::All => {
@@ -158,6 +166,11 @@ impl Conn {
                 self.feeding.push_back(place);
             }
             Gave::Share | Gave::Blocked => {}
+            Gave::Broken => {
+                log::warn!("a file has become shorter while it was sent: its client is cut off");
+                stream.reset(Reason::INTERNAL_ERROR);
+                stream.place = Place::Done;
+            }
         }
     }
 
@@ -185,9 +198,13 @@ impl Conn {
     /// The cargo is with the engine: says so to the other shore.
     fn unload(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
-        let Place::Loaded(mut shuttle, _) = std::mem::replace(&mut stream.place, Place::Done)
-        else {
-            return;
+        let mut shuttle = match std::mem::replace(&mut stream.place, Place::Done) {
+            Place::Loaded(shuttle, _) => shuttle,
+            Place::File(_) => return self.finish(place),
+            other => {
+                stream.place = other;
+                return;
+            }
         };
         if let Some(mark) = stream.sent_mark.take() {
             cx.mark(mark, stream.ticket);
@@ -286,41 +303,68 @@ impl Conn {
     }
 }
 
-/// Gives at most `share` bytes of cargo, and with the last of them the end if `ends`.
+/// Where bytes of an answer come from.
+pub(super) trait Source {
+    /// How many there are still.
+    fn left(&self) -> u64;
+
+    /// A copy of the next `count`, which are not more than there are; `None` if they cannot be had.
+    fn take(&mut self, count: usize) -> Option<Vec<u8>>;
+}
+
+/// The cargo of a shuttle.
+struct Brought<'a>(&'a mut Shuttle<Worker, Exchange>, &'a mut Cargo);
+
+impl Source for Brought<'_> {
+    fn left(&self) -> u64 {
+        self.1.len() as u64
+    }
+
+    fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        let Self(shuttle, cargo) = self;
+        let mut copy = Vec::with_capacity(count);
+        let pieces = cargo.cut(count).pieces(shuttle);
+        pieces.for_each(|piece| copy.extend_from_slice(piece));
+        cargo.advance(shuttle, count);
+        Some(copy)
+    }
+}
+
+/// Gives at most `share` bytes, and with the last of all the end if `ends`. Says how many.
 fn give(
-    shuttle: &mut Shuttle<Worker, Exchange>,
-    cargo: &mut Cargo,
+    source: &mut impl Source,
     send: &mut SendStream<Bytes>,
     ends: bool,
-    mut share: usize,
+    share: usize,
     waker: &mut Context<'_>,
-) -> Gave {
-    while cargo.len() > 0 {
-        if share == 0 {
-            return Gave::Share;
+) -> (Gave, usize) {
+    let mut given = 0;
+    while source.left() > 0 {
+        let wanted = usize::try_from(source.left()).unwrap_or(usize::MAX);
+        let wanted = wanted.min(share - given);
+        if wanted == 0 {
+            return (Gave::Share, given);
         }
-        let wanted = cargo.len().min(share);
         send.reserve_capacity(wanted);
         let room = send.capacity().min(wanted);
         if room == 0 {
             // Told only when it grows, so it is asked for after it was found to be nothing.
             match send.poll_capacity(waker) {
                 Poll::Ready(Some(Ok(_))) => continue,
-                _ => return Gave::Blocked,
+                _ => return (Gave::Blocked, given),
             }
         }
-        let mut copy = Vec::with_capacity(room);
-        let pieces = cargo.cut(room).pieces(shuttle);
-        pieces.for_each(|piece| copy.extend_from_slice(piece));
-        cargo.advance(shuttle, room);
-        share -= room;
+        let Some(bytes) = source.take(room) else {
+            return (Gave::Broken, given);
+        };
+        given += room;
         if send
-            .send_data(copy.into(), ends && cargo.len() == 0)
+            .send_data(bytes.into(), ends && source.left() == 0)
             .is_err()
         {
             // The stream is lost; its next look tells.
-            return Gave::Blocked;
+            return (Gave::Blocked, given);
         }
     }
-    Gave::All
+    (Gave::All, given)
 }

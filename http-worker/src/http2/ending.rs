@@ -28,7 +28,9 @@ impl Conn {
         stream.drop_upload(cx);
         let ticket = stream.ticket;
         match std::mem::replace(&mut stream.place, Place::Done) {
-            Place::Arriving(incoming, _) | Place::Waiting(incoming, _) => cx.discard(incoming),
+            Place::Arriving(incoming, _) | Place::Waiting(incoming, _) | Place::Asked(incoming) => {
+                cx.discard(incoming);
+            }
             Place::Away => {
                 if let Some(berth) = stream.berth {
                     cx.stats.client_gone.one();
@@ -46,7 +48,7 @@ impl Conn {
                 }
                 cx.orphan(shuttle);
             }
-            Place::Done => {}
+            Place::File(_) | Place::Done => {}
         }
     }
 
@@ -59,6 +61,7 @@ impl Conn {
         self.streams.clear();
         self.waiting.clear();
         self.feeding.clear();
+        self.asked.clear();
     }
 
     /// The engine will do nothing more: the client has closed, or one of us has said GOAWAY.

@@ -17,6 +17,7 @@ use super::{Conn, fields};
 use crate::conn::{BodyTrip, length_of};
 use crate::context::{Boarded, Cx, Incoming};
 use crate::limits::KEEP_BYTES;
+use crate::routes::files_for;
 
 /// What one look at a body gave.
 pub(super) enum Piece {
@@ -86,11 +87,32 @@ impl Conn {
         let place = self.streams.insert(stream);
         match read {
             Err(error) => self.refuse(place, &error, cx),
+            Ok(_) if self.is_for_files(place) => self.turn_to_file(place, cx),
             // It crosses at once.
             Ok(_) if self.streams[place].streams_body() => self.complete(place, cx),
             Ok(_) => self.receive(place, cx),
         }
         self.drop_if_done(place, cx);
+    }
+
+    fn is_for_files(&self, place: usize) -> bool {
+        let place = &self.streams[place].place;
+        matches!(place, Place::Arriving(incoming, _) if incoming.files.is_some())
+    }
+
+    /// No file depends on a body: what there is of it the client is told to keep.
+    fn turn_to_file(&mut self, place: usize, cx: &mut Cx) {
+        let stream = &mut self.streams[place];
+        if let Place::Arriving(incoming, _) = std::mem::replace(&mut stream.place, Place::Done) {
+            self.ask_for_file(place, incoming, cx);
+        }
+        self.look_after_if_there(place, cx);
+    }
+
+    fn look_after_if_there(&mut self, place: usize, cx: &mut Cx) {
+        if self.streams.contains(place) {
+            self.look_after(place, cx);
+        }
     }
 
     /// Takes in what is there of a body; the whole request is sent on.
@@ -289,6 +311,10 @@ fn take_in(
 fn choose_site(facts: RequestFacts, incoming: &mut Incoming, cx: &Cx) -> Result<u64, PeerError> {
     incoming.facts = facts;
     incoming.owes_continue = facts.expects_continue;
+    incoming.files = files_for(&cx.routes, &incoming.head);
+    if incoming.files.is_some() {
+        return Ok(0);
+    }
     if facts.body == RequestBody::None {
         return Ok(0);
     }

@@ -11,6 +11,7 @@ use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
 
+use super::files::FileLoad;
 use super::upload::Upload;
 use crate::cargo::Cargo;
 use crate::context::Incoming;
@@ -30,6 +31,10 @@ pub(super) enum Place {
     Loaded(Shuttle<Worker, Exchange>, Cargo),
     /// Still here: more was appended to it while its cargo went.
     More(Shuttle<Worker, Exchange>),
+    /// It is for a file, which was not opened yet.
+    Asked(Box<Incoming>),
+    /// The file is open, and is being given to the engine.
+    File(FileLoad),
     /// All is said.
     Done,
 }
@@ -115,7 +120,7 @@ impl Stream {
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let own = match self.place {
             Place::Arriving(..) => Some(self.since + limits.body_timeout),
-            Place::Loaded(..) => Some(self.since + limits.write_timeout),
+            Place::Loaded(..) | Place::File(_) => Some(self.since + limits.write_timeout),
             _ => None,
         };
         let of_body = self.silence_deadline(limits);

@@ -55,8 +55,18 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 
 /// Who serves a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handler {
-    /// Where the registry holds the function.
+pub(crate) enum Handler {
+    /// A function.
+    Lua(LuaHandler),
+    /// The worker, without asking here. The site holds its place among the others, so that a
+    /// request that was sent before the worker knew does not come to one behind it.
+    Elsewhere,
+}
+
+/// A function of a program that serves a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LuaHandler {
+    /// Where the registry holds it.
     pub(crate) anchor: i32,
     /// How long the body of a request may be when it is wanted whole.
     pub(crate) body_max_bytes: u64,
@@ -244,7 +254,9 @@ impl HttpHost {
             self.mark(Mark::TxSendsClose, trip.worker_ticket);
             trip.ended = true;
             self.send(trip, Leg::Close);
-        } else if trip.gone || !self.send_rest(trip) {
+        } else if trip.gone {
+            self.wake_all(trip);
+        } else if !self.send_rest(trip) {
             self.wake_next(trip);
         }
         self.tell_waiters(realm, trip);

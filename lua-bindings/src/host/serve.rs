@@ -10,7 +10,7 @@ use tx_runtime::FiberRef;
 use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
-use super::{HttpHost, request};
+use super::{Handler, HttpHost, request};
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
@@ -174,9 +174,18 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
         http.end(&mut trips, ticket);
         return None;
     };
-    trip.intake.set_max_bytes(site.value.body_max_bytes);
+    let Handler::Lua(handler) = site.value else {
+        // Sites were replaced while it was on its way: by now its worker knows.
+        if let Some(shuttle) = &mut trip.home {
+            shuttle.is_elsewhere = true;
+        }
+        http.send(trip, Leg::Release);
+        http.end(&mut trips, ticket);
+        return None;
+    };
+    trip.intake.set_max_bytes(handler.body_max_bytes);
     let mut stack = thread.stack();
-    stack.push_anchored(site.value.anchor);
+    stack.push_anchored(handler.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
     Some(Arc::clone(&site.path))

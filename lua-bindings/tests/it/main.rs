@@ -8,6 +8,7 @@ mod capacity;
 mod check;
 mod config;
 mod drawing;
+mod files;
 mod handlers;
 mod lua_files;
 mod options;

@@ -21,6 +21,7 @@ mod cycles;
 mod demo;
 mod docs;
 mod drawing;
+mod files;
 mod graceful;
 mod handlers;
 mod harness;
