@@ -41,9 +41,9 @@ impl Clock {
         self.fixed.unwrap_or_else(Instant::now)
     }
 
-    /// Seconds since 1970 at `now`, for the `Date` field.
-    pub(crate) fn unix_seconds(&mut self, now: Instant) -> u64 {
-        self.calendar.unix_seconds(now, self.fixed.is_none())
+    /// Time since 1970 at `now`, for the `Date` field and for logs.
+    pub(crate) fn unix(&mut self, now: Instant) -> Duration {
+        self.calendar.unix(now, self.fixed.is_none())
     }
 }
 
@@ -63,16 +63,16 @@ impl Calendar {
         }
     }
 
-    fn unix_seconds(&mut self, now: Instant, is_real: bool) -> u64 {
+    fn unix(&mut self, now: Instant, is_real: bool) -> Duration {
         let since = now.saturating_duration_since(self.read_at);
         if is_real && since >= RECHECK {
             *self = Self {
                 read_at: now,
                 unix: unix_time(),
             };
-            return self.unix.as_secs();
+            return self.unix;
         }
-        (self.unix + since).as_secs()
+        self.unix + since
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http_proto::drawing::Witness;
 
+use crate::access::Reporting;
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::routes::Routes;
@@ -24,6 +25,8 @@ pub struct WorkerConfig {
     pub server_name: Option<String>,
     /// Is told each arrow and box of the worker's part of the drawing. It may block.
     pub witness: Option<Box<dyn Witness>>,
+    /// What it tells of requests.
+    pub reporting: Reporting,
 }
 
 impl Default for WorkerConfig {
@@ -35,6 +38,7 @@ impl Default for WorkerConfig {
             routes: Arc::default(),
             server_name: Some("httpng".to_owned()),
             witness: None,
+            reporting: Reporting::default(),
         }
     }
 }

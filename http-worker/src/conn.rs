@@ -12,6 +12,7 @@ mod input;
 mod more;
 mod opening;
 mod outbox;
+mod report;
 mod trips;
 mod upload;
 
@@ -34,6 +35,7 @@ pub(crate) use self::trips::makes_sense;
 use self::upload::Upload;
 pub(crate) use self::upload::length_of;
 use crate::accept::Accepted;
+use crate::access::AccessRecord;
 use crate::context::{Cx, Incoming};
 use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
@@ -85,6 +87,10 @@ pub(crate) struct Conn {
     input: Vec<u8>,
     /// The request being received, or complete and waiting.
     incoming: Option<Box<Incoming>>,
+    /// When the first byte of the head came that is not complete.
+    begun: Option<Instant>,
+    /// What is told of the request that is received.
+    record: Option<Box<AccessRecord>>,
     /// The body that is received while its request is with the other shore.
     upload: Option<Upload>,
     /// Requests that are not answered to the end, in their order.
@@ -145,6 +151,8 @@ impl Conn {
             opening: Opening::Unknown,
             input: Vec::new(),
             incoming: None,
+            begun: None,
+            record: None,
             upload: None,
             trips: VecDeque::new(),
             outbox: Outbox::default(),

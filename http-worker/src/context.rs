@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use http_proto::drawing::{Mark, Witness};
 use http_proto::h1::{self, Encoder, RequestFacts};
-use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead};
+use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead, RequestId};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::files::Desk;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
+use crate::reports::Reports;
 use crate::routes::{App, FileSite, Routes, Serve, former};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
@@ -29,6 +30,8 @@ pub(crate) struct Incoming {
     pub(crate) files: Option<FileSite>,
     /// Names the request to witnesses.
     pub(crate) ticket: u64,
+    /// Names it in logs.
+    pub(crate) id: RequestId,
     /// It crosses before its body, which follows in pieces.
     pub(crate) streams: bool,
     /// It is whole, or as much of it as crosses at first, and waits for its turn or for a berth.
@@ -80,6 +83,8 @@ pub(crate) struct Cx {
     /// Connections with a request that wait for so many berths, first come first served.
     pub(crate) waiting: VecDeque<(ConnToken, u16)>,
     pub(crate) is_draining: bool,
+    /// What is told of requests.
+    pub(crate) reports: Reports,
     notes: Box<[Note]>,
     witness: Option<Box<dyn Witness>>,
     #[expect(
@@ -120,6 +125,7 @@ impl Cx {
             again: VecDeque::new(),
             waiting: VecDeque::new(),
             is_draining: false,
+            reports: Reports::default(),
             notes,
             witness,
             spares: Vec::new(),

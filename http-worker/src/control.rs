@@ -7,6 +7,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use mio::Waker;
 use shuttle_core::Doorbell;
 
+use crate::access::Reporting;
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::routes::Routes;
@@ -24,6 +25,8 @@ pub enum Command {
     Limits(Box<Limits>),
     /// Requests whose head arrives from now on are served by these.
     Routes(Arc<Routes>),
+    /// Requests whose head arrives from now on are told of so. The former log is given up.
+    Report(Box<Reporting>),
     /// Stop accepting, close idle connections, answer what is in progress with
     /// `Connection: close`, then end. What is left after `deadline_ms` is reset; `None` waits for
     /// ever. A second drain may shorten or lengthen the time left.

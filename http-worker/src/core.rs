@@ -99,6 +99,7 @@ impl Core {
             routes,
             server_name,
             witness,
+            reporting,
             ..
         } = config;
         let now = clock.now();
@@ -112,6 +113,7 @@ impl Core {
             now,
         );
         cx.routes = routes;
+        cx.reports.reporting = reporting;
         Self {
             _alive: alive,
             poll,
@@ -184,9 +186,10 @@ impl Core {
 
     fn see_time(&mut self) {
         self.cx.now = self.clock.now();
-        let seconds = self.clock.unix_seconds(self.cx.now);
-        self.cx.encoder.set_time(seconds);
-        self.cx.unix_secs = seconds;
+        let unix = self.clock.unix(self.cx.now);
+        self.cx.encoder.set_time(unix.as_secs());
+        self.cx.unix_secs = unix.as_secs();
+        self.cx.reports.unix = unix;
     }
 
     fn count(&self) {
@@ -417,6 +420,7 @@ impl Core {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Routes(routes) => self.cx.replace_routes(routes),
+            Command::Report(reporting) => self.cx.reports.reporting = *reporting,
             Command::Limits(limits) => {
                 self.cx.limits = limits.clamped();
                 self.cx.limits_version += 1;

@@ -27,6 +27,7 @@ mod files;
 mod intake;
 mod pipe;
 mod ready;
+mod report;
 mod stream;
 mod upload;
 
@@ -391,6 +392,7 @@ impl Conn {
         if stream.is_some_and(|stream| matches!(stream.place, Place::Done)) {
             let mut stream = self.streams.remove(place);
             stream.drop_upload(cx);
+            cx.reports.tell(stream.record.take(), cx.now);
             if stream.is_listed {
                 self.feeding.retain(|&listed| listed != place);
             }

@@ -86,6 +86,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod access;
 mod cargo;
 mod clock;
 mod config;
@@ -98,6 +99,7 @@ mod http2;
 pub mod limits;
 mod line;
 mod listener;
+mod reports;
 mod routes;
 mod socket;
 mod stats;
@@ -107,6 +109,7 @@ mod token;
 mod transport;
 mod worker;
 
+pub use access::{AccessLog, AccessRecord, Legs, NO_ANSWER_STATUS, Reporting};
 pub use config::WorkerConfig;
 pub use control::{Command, Listening, Receipt, Receipts};
 pub use files::{FileOptions, Files, FilesError};

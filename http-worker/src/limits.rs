@@ -207,6 +207,22 @@ pub const TIMER_TICK_MS: u64 = 64;
 /// beyond it is looked at once on the way.
 pub const TIMER_SLOTS_COUNT: usize = 1024;
 
+/// Bytes of a method in the access log: all of any method that is let in.
+pub const LOGGED_METHOD_BYTES: usize = proto::METHOD_MAX_BYTES;
+
+/// Bytes of a request target in the access log, or of a line that was not understood. Longer ones
+/// are cut: a client must not fill disks, nor the memory of what waits to be written.
+pub const LOGGED_TARGET_BYTES: usize = 2048;
+
+/// Bytes of host and port in the access log. Names have 253 at most.
+pub const LOGGED_HOST_BYTES: usize = 264;
+
+/// Bytes of `Referer` in the access log; longer ones are cut.
+pub const LOGGED_REFERER_BYTES: usize = 1024;
+
+/// Bytes of `User-Agent` in the access log; longer ones are cut. Browsers send about 120.
+pub const LOGGED_USER_AGENT_BYTES: usize = 512;
+
 const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
 const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);

@@ -1,6 +1,7 @@
 //! The worker against real sockets on loopback, with the other shore in the same thread and the
 //! time in the test's hands.
 
+mod access;
 mod bounds;
 mod client2;
 mod doors;

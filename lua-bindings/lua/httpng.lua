@@ -31,7 +31,7 @@ end
 
 local FIELDS = {
     'method', 'path', 'query', 'host', 'body', 'headers', 'https', 'is_websocket',
-    'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers',
+    'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers', 'id',
 }
 
 ---A request. Its fields are made when they are read; whoever wants to read them after the handler
@@ -48,6 +48,7 @@ local FIELDS = {
 ---@field is_websocket boolean whether the client asks for a WebSocket
 ---@field version_major integer
 ---@field version_minor integer
+---@field id string what the request is called in logs: unlike any other, or what the client says (`trust_request_id`)
 ---@field peer? httpng.address who asks
 ---@field ouraddr? httpng.address whom they asked
 local request = {}
@@ -283,8 +284,9 @@ end
 ---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
----`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer, and
----`draining`, which is 1 when the server ends.
+---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer,
+---`draining`, which is 1 when the server ends, and `access_dropped`, the lines that the access log
+---lost.
 ---@return table<string, integer>
 function httpng.stats() return core.stats() end
 

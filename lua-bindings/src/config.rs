@@ -38,6 +38,38 @@ pub struct ServerConfig {
     pub idle_timeout_ms: u64,
     /// How long a client may take nothing of a response, in milliseconds.
     pub write_timeout_ms: u64,
+    /// What is told of requests, to whom.
+    pub reporting: ReportingConfig,
+}
+
+/// What is told of requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportingConfig {
+    /// Where each request is noted, if anywhere.
+    pub access_log: Option<AccessLogConfig>,
+    /// Answers name their request in `X-Request-Id`.
+    pub sends_request_id: bool,
+    /// A request is called as its client says.
+    pub trusts_request_id: bool,
+}
+
+/// A log with a line for each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLogConfig {
+    /// The file; absent: standard output. Nobody has tried to open it yet.
+    pub file: Option<PathBuf>,
+    /// How a line looks.
+    pub format: AccessFormat,
+}
+
+/// How the lines of an access log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// The combined format of NCSA and Apache.
+    #[default]
+    Combined,
+    /// An object of JSON.
+    Json,
 }
 
 /// One site as the network side has to know it.

@@ -82,8 +82,8 @@ mod realm;
 mod stats;
 
 pub use config::{
-    FolderConfig, HttpControl, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs,
-    TlsVersion,
+    AccessFormat, AccessLogConfig, FolderConfig, HttpControl, ListenAddr, ReportingConfig,
+    ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion,
 };
 pub use env::{Chunk, Env, EnvOptions, MainStatus, Stage, Turn};
 pub use errors::LuaFault;

@@ -10,6 +10,7 @@ use clap::Parser;
 
 use crate::exit::EXIT_CODES_HELP;
 use crate::limits;
+use crate::logging::access::{AccessOptions, Format};
 
 /// Runs a Lua program in a fiber and serves HTTP for it until SIGINT or SIGTERM.
 #[derive(Clone, Debug, Parser)]
@@ -72,6 +73,21 @@ pub struct Args {
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log_level: log::LevelFilter,
 
+    /// Note each request in this file, whatever the program says; -: on standard output
+    ///
+    /// SIGUSR1 and SIGHUP open the file anew.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+
+    /// How the lines of --access-log look: combined or json
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "combined",
+        requires = "access_log"
+    )]
+    pub access_log_format: Format,
+
     /// Record every step of every request, drawn as in docs/stage2-unlucky.txt, into this file
     ///
     /// For learning and for finding faults; it makes the server slow, and there is one worker at
@@ -84,6 +100,16 @@ impl Args {
     /// The Lua program to run, or `None` for the demo.
     pub fn file(&self) -> Option<PathBuf> {
         self.program.first().map(PathBuf::from)
+    }
+
+    /// The access log that the command line asks for.
+    pub fn access_options(&self) -> Option<AccessOptions> {
+        let path = self.access_log.as_ref()?;
+        let is_stdout = path.as_os_str() == "-";
+        Some(AccessOptions {
+            file: (!is_stdout).then(|| path.clone()),
+            format: self.access_log_format,
+        })
     }
 
     /// How many workers the command line asks for.

@@ -35,3 +35,25 @@ const _: () = assert!(CUT_GRACE_MS < DRAIN_GRACE_MS);
 /// The longest time that an option takes, in seconds: a year. Far beyond sense, and far below
 /// what the clock's arithmetic overflows at.
 pub const SECONDS_MAX_COUNT: u64 = 365 * 24 * 3600;
+
+/// Records of requests that wait to be written into the access log; more are dropped and counted.
+/// Twice what a worker answers between two writes at its fastest. About 5 MiB of usual requests,
+/// 34 MiB if each has texts of the greatest length.
+pub const ACCESS_QUEUE_COUNT: usize = 8_192;
+
+/// How long records gather before they are written. Short enough for whoever follows the file,
+/// long enough that a busy server writes hundreds of lines with one call.
+pub const ACCESS_FLUSH_MS: u64 = 20;
+
+/// Lines that are written with one call. The kernel copies such a piece in a few microseconds.
+pub const ACCESS_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How often the log says that lines of the access log were lost.
+pub const ACCESS_REPORT_MS: u64 = 10_000;
+
+/// How often the thread of the access log looks whether lines were lost, while nothing comes.
+pub const ACCESS_IDLE_MS: u64 = 60_000;
+
+/// How long the end of the program waits for the access log. A disk takes milliseconds; a pipe
+/// that nobody reads would take for ever.
+pub const ACCESS_END_MS: u64 = 2_000;

@@ -8,6 +8,8 @@ use std::io::Write as _;
 
 use log::LevelFilter;
 
+pub mod access;
+
 /// Installs the sink for the whole process. A second call changes nothing: one process, one log.
 pub fn install(level: LevelFilter) {
     let installed = env_logger::Builder::new()

@@ -11,7 +11,7 @@ use httpng::args::{Args, ListenArg};
 use httpng::drawing::{DrawFile, Watch};
 use httpng::exit::Exit;
 use httpng::limits;
-use httpng::logging;
+use httpng::logging::{self, access::Hub};
 use httpng::signals::{self, StopFlag};
 use httpng::supervisor::Overrides;
 use httpng::tx::{self, Ending, Options, Program};
@@ -22,7 +22,9 @@ fn main() -> ExitCode {
         .validated()
         .unwrap_or_else(|error| error.exit());
     logging::install(args.log_level);
-    let ending = serve(&args).unwrap_or_else(|ending| ending);
+    let hub = Hub::default();
+    let ending = serve(&args, &hub).unwrap_or_else(|ending| ending);
+    hub.finish(Duration::from_millis(limits::ACCESS_END_MS));
     if let Some(message) = &ending.message {
         say(message);
     }
@@ -35,9 +37,10 @@ fn say(message: &str) {
     eprintln!("httpng: {message}");
 }
 
-fn serve(args: &Args) -> Result<Ending, Ending> {
+fn serve(args: &Args, hub: &Hub) -> Result<Ending, Ending> {
     let stop = StopFlag::default();
     let flag = stop.clone();
+    let reopens = hub.clone();
     let hard_limit = args.drain_timeout + Duration::from_millis(limits::DRAIN_GRACE_MS);
     let program = match args.file() {
         Some(file) => Program::File(file, program_args(args)?),
@@ -45,8 +48,10 @@ fn serve(args: &Args) -> Result<Ending, Ending> {
     };
     let options = Options {
         program,
-        overrides: overrides(args)?,
-        on_bell: Some(Box::new(move |bell| signals::watch(flag, bell, hard_limit))),
+        overrides: overrides(args, hub)?,
+        on_bell: Some(Box::new(move |bell| {
+            signals::watch(flag, bell, hard_limit, reopens)
+        })),
         drain_timeout: args.drain_timeout,
         stuck_after: args.stuck_after,
     };
@@ -65,13 +70,15 @@ fn program_args(args: &Args) -> Result<Vec<String>, Ending> {
     })
 }
 
-fn overrides(args: &Args) -> Result<Overrides, Ending> {
+fn overrides(args: &Args, hub: &Hub) -> Result<Overrides, Ending> {
     Ok(Overrides {
         listeners: listeners(args)?,
         threads: args.workers(),
         check: args.check,
         watch: watch(args)?,
         on_listen: None,
+        access_log: args.access_options(),
+        access_hub: hub.clone(),
     })
 }
 

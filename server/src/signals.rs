@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once.
+//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once. SIGUSR1 and
+//! SIGHUP: access logs are opened anew.
 //!
 //! A thread of its own waits for them. The Lua thread may be in a loop that never yields, so
 //! neither the second signal nor the bound of the drain may depend on it.
@@ -9,10 +10,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use shuttle_core::Doorbell;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator;
 
 use crate::exit::Exit;
+use crate::logging::access::Hub;
 
 /// Whether the server has been asked to end, and by which signal. Cheap to clone; any thread.
 #[derive(Clone, Debug, Default)]
@@ -38,12 +40,21 @@ impl StopFlag {
 ///
 /// # Errors
 /// When the handlers cannot be installed or the thread cannot be started.
-pub fn watch(flag: StopFlag, wake: Arc<dyn Doorbell>, hard_limit: Duration) -> io::Result<()> {
-    let mut signals = iterator::Signals::new([SIGINT, SIGTERM])?;
+pub fn watch(
+    flag: StopFlag,
+    wake: Arc<dyn Doorbell>,
+    hard_limit: Duration,
+    logs: Hub,
+) -> io::Result<()> {
+    let mut signals = iterator::Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP])?;
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             for signal in signals.forever() {
+                if matches!(signal, SIGUSR1 | SIGHUP) {
+                    reopen(&logs, signal);
+                    continue;
+                }
                 if flag.ask(signal) {
                     end_now(Exit::Signalled(signal), "a second signal: ending at once");
                 }
@@ -52,6 +63,17 @@ pub fn watch(flag: StopFlag, wake: Arc<dyn Doorbell>, hard_limit: Duration) -> i
             }
         })?;
     Ok(())
+}
+
+/// Opens access logs anew. Where there is none, SIGHUP keeps its usual meaning: the terminal has
+/// gone.
+fn reopen(logs: &Hub, signal: i32) {
+    if !logs.reopen() && signal == SIGHUP {
+        // It ends the process, so there is nobody to hear of a failure but the log.
+        if let Err(error) = signal_hook::low_level::emulate_default_handler(SIGHUP) {
+            log::error!("SIGHUP has no effect: {error}");
+        }
+    }
 }
 
 /// The name that people use.

@@ -8,6 +8,7 @@
 
 mod change;
 mod crew;
+mod reporting;
 mod tally;
 mod terms;
 
@@ -26,8 +27,10 @@ use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 use crate::bells::TxBell;
 use crate::clock;
 use crate::drawing::{Shore, Watch};
+use crate::logging::access::{AccessOptions, Hub};
 use crate::sockets::{self, Place, Sockets};
 use crew::Crew;
+use reporting::Access;
 pub use tally::Tally;
 use terms::{limits, room, routes};
 
@@ -47,6 +50,10 @@ pub struct Overrides {
     pub on_listen: Option<Box<dyn Fn(SocketAddr)>>,
     /// Watches each worker.
     pub watch: Option<Arc<dyn Watch>>,
+    /// Keep this access log instead.
+    pub access_log: Option<AccessOptions>,
+    /// Knows the access logs that are open.
+    pub access_hub: Hub,
 }
 
 /// A handle on the workers. Clones are the same supervisor; all live on the Lua thread.
@@ -69,6 +76,7 @@ struct Inner {
     config: Option<ServerConfig>,
     /// Who serves what, for all workers.
     routes: Arc<Routes>,
+    access: Access,
     /// What the workers that have ended counted.
     past: Tally,
     /// The last refusal of the machine, for the exit code.
@@ -92,6 +100,7 @@ impl Supervisor {
             room: 0,
             config: None,
             routes: Arc::default(),
+            access: Access::default(),
             past: Tally::default(),
             refusal: None,
             was_checked: false,
@@ -225,6 +234,7 @@ impl HttpControl for Supervisor {
             ("threads", inner.crew.threads_count() as u64),
             ("threads_ending", inner.leaving.threads_count() as u64),
             ("draining", u64::from(inner.draining)),
+            ("access_dropped", inner.access.dropped()),
         ]
     }
 }
@@ -253,7 +263,9 @@ impl Inner {
             return Ok(Vec::new());
         }
         let workers = usize::from(config.threads.max(1));
+        let log = self.open_log(config)?;
         let sockets = Sockets::open(config, &tls, workers)?;
+        self.access.replace(log);
         self.routes = routes;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
         let shares = sockets.shares(workers).map_err(refused)?;
@@ -351,6 +363,7 @@ impl Inner {
             listeners,
             routes: Arc::clone(&self.routes),
             witness,
+            reporting: self.access.reporting(config),
             ..WorkerConfig::default()
         }
     }

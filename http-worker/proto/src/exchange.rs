@@ -7,9 +7,11 @@
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use crate::body::{BodyBerth, BodyFault};
 use crate::head::{FieldError, Fields, RequestHead, ResponseHead, StatusError};
+use crate::request_id::RequestId;
 
 /// One request and its response, as they travel.
 ///
@@ -22,6 +24,12 @@ pub struct Exchange {
     /// Names the fiber, or whatever answers, to TX.
     pub tx_ticket: u64,
     leg: Leg,
+    /// What the request is called in logs.
+    pub id: RequestId,
+    /// When TX took the request to serve it, by its own clock. Absent: it did not say.
+    pub taken_at: Option<Instant>,
+    /// Why the response is an error page: set by TX for the log of the worker.
+    pub failure: Option<&'static str>,
     /// The request, complete before it first crosses.
     pub request: RequestHead,
     /// The whole body of the request; with `Body` the next piece of it, which may be empty.
@@ -252,6 +260,9 @@ impl Exchange {
         self.worker_ticket = 0;
         self.tx_ticket = 0;
         self.leg = Leg::Free;
+        self.id = RequestId::default();
+        self.taken_at = None;
+        self.failure = None;
         self.peer = None;
         self.local = None;
         self.https = false;

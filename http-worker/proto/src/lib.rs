@@ -104,6 +104,7 @@ pub mod h1;
 pub mod h2;
 pub mod head;
 pub mod limits;
+pub mod request_id;
 pub mod sites;
 pub mod status;
 
@@ -112,4 +113,5 @@ pub use drawing::{Mark, Witness};
 pub use error::{PeerError, PeerErrorKind};
 pub use exchange::{AnswerError, Exchange, IllegalLeg, Leg, Side};
 pub use head::{FieldError, Fields, RequestHead, ResponseHead, Span, StatusError, Version};
+pub use request_id::RequestId;
 pub use sites::{Site, Sites};

@@ -64,6 +64,10 @@ pub const RESPONSE_FIELDS_MAX_COUNT: usize = 1024;
 /// costs a head of about a hundred bytes. Beyond: `Range` is read over (RFC 9110 section 14.2).
 pub const RANGES_MAX_COUNT: usize = 32;
 
+/// Longest name that a client may give its request. Names in use are UUIDs of 36 bytes and trace
+/// contexts of 55; beyond it, or with other bytes than those, the request gets a name of ours.
+pub const REQUEST_ID_MAX_BYTES: usize = 64;
+
 // A line longer than the method can be must fit before it is called too long.
 const _: () = assert!(METHOD_MAX_BYTES + b" / HTTP/1.1".len() < REQUEST_LINE_MAX_BYTES);
 // The request line is judged before the head: 414 has to come before 431.

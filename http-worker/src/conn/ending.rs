@@ -7,6 +7,7 @@ use http_proto::h1::Phase;
 use http_proto::{BodyFault, PeerErrorKind};
 
 use super::{Conn, Fate, PARTING, Wait};
+use crate::access::{NOT_READ, STOPPED};
 use crate::context::Cx;
 use crate::limits::LINGER_BYTES;
 use crate::transport::Broken;
@@ -170,7 +171,10 @@ impl Conn {
                 self.fail(PeerErrorKind::Timeout.into(), cx);
                 self.drive(cx)
             }
-            Wait::Reader => self.reset(),
+            Wait::Reader => {
+                self.blame_all(NOT_READ);
+                self.reset()
+            }
             Wait::Handshake | Wait::Head | Wait::Body | Wait::Idle | Wait::Linger => Fate::Over,
             Wait::Trip => Fate::Stays,
         }
@@ -184,7 +188,8 @@ impl Conn {
             self.hail(cx);
         }
         self.drop_upload(cx);
-        for trip in std::mem::take(&mut self.trips) {
+        for mut trip in std::mem::take(&mut self.trips) {
+            self.tell(trip.record.take(), false, cx);
             if let Some(berth) = trip.berth() {
                 cx.disown(berth);
             }
@@ -200,12 +205,15 @@ impl Conn {
         if let Some(incoming) = self.incoming.take() {
             cx.discard(incoming);
         }
+        let record = self.record.take();
+        self.tell(record, false, cx);
         cx.recycle(std::mem::take(&mut self.input));
         cx.wheel.disarm(self.token.timer());
     }
 
     /// Ends at once: the worker stops.
-    pub(crate) fn stop(self, cx: &mut Cx) {
+    pub(crate) fn stop(mut self, cx: &mut Cx) {
+        self.blame_all(STOPPED);
         let _ = self.reset();
         self.farewell(cx);
     }

@@ -164,13 +164,19 @@ impl Conn {
 
     fn on_step(&mut self, event: Event, bytes: &[u8], mut incoming: Box<Incoming>, cx: &mut Cx) {
         match event {
-            Event::NeedMore if self.engine.phase() != Phase::Body => return cx.discard(incoming),
+            Event::NeedMore if self.engine.phase() != Phase::Body => {
+                if self.engine.phase() == Phase::Head {
+                    self.note_begin(cx);
+                }
+                return cx.discard(incoming);
+            }
             Event::NeedMore => {}
             Event::Head(facts) => {
                 self.is_fresh = false;
                 self.note_progress(Wait::Head, cx.now);
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
+                self.note_request(&mut incoming, cx);
                 incoming.files = files_for(&cx.routes, &incoming.head);
                 if incoming.files.is_none() {
                     cx.mark(Mark::RequestArrives, incoming.ticket);
@@ -193,11 +199,13 @@ impl Conn {
             }
             Event::End => {
                 incoming.is_complete = true;
+                self.note_complete(cx);
                 self.incoming = Some(incoming);
                 self.board(cx);
                 return;
             }
             Event::Error(error) => {
+                self.note_bad_head(bytes, cx);
                 cx.discard(incoming);
                 return self.fail(error, cx);
             }
@@ -215,7 +223,7 @@ impl Conn {
             return false;
         };
         if incoming.files.is_some() {
-            self.trips.push_back(Trip::here(incoming));
+            self.set_out(Trip::here(incoming));
             return self.answer(cx);
         }
         // Beside a body that is being received nothing else is begun.
@@ -261,6 +269,7 @@ impl Conn {
         std::mem::swap(&mut shuttle.trailers, &mut incoming.trailers);
         shuttle.body_berth = body.as_ref().map(BodyTrip::name);
         shuttle.worker_ticket = ticket;
+        shuttle.id = std::mem::take(&mut incoming.id);
         shuttle.peer = Some(self.peer);
         shuttle.local = self.local;
         shuttle.https = self.transport.is_tls();
@@ -269,8 +278,7 @@ impl Conn {
             .expect("a free exchange may take a request");
         cx.mark(Mark::PackRequest, ticket);
         let berth = shuttle.berth();
-        self.trips
-            .push_back(Trip::away(berth, ticket, incoming.facts, is_safe));
+        self.set_out(Trip::away(berth, ticket, incoming.facts, is_safe));
         match body {
             Some(body) => self.upload = Some(Upload::new(body, incoming)),
             None => cx.reuse(incoming),
@@ -293,8 +301,10 @@ impl Conn {
             cx.discard(incoming);
         }
         cx.stats.parse_errors.one();
-        self.trips
-            .push_back(Trip::early(error, self.engine.facts()));
+        let input = std::mem::take(&mut self.input);
+        self.note_bad_head(&input, cx);
+        self.input = input;
+        self.set_out(Trip::early(error, self.engine.facts()));
     }
 
     /// `100 Continue`, when it is asked for and nothing has to be said before it.

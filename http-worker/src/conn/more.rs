@@ -55,6 +55,7 @@ impl Conn {
         trip.is_ended = true;
         if let Some(body) = trip.body.take() {
             self.finish(at, body);
+            self.mark_end(at);
         }
         cx.close(shuttle);
     }

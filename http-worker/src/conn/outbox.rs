@@ -39,6 +39,9 @@ pub(crate) struct Outbox {
     file_stretches: usize,
     /// Some of what TX appended is gone, and nobody was told.
     has_news: bool,
+    /// All bytes that were ever put here, and those of them that are gone.
+    put: u64,
+    went: u64,
 }
 
 /// Slices for one vectored write.
@@ -60,6 +63,7 @@ impl Outbox {
         let before = self.copied.len();
         let result = write(&mut self.copied);
         let count = self.copied.len() - before;
+        self.put += count as u64;
         match self.stretches.back_mut() {
             _ if count == 0 => {}
             Some(Stretch::Copied(last)) => *last += count,
@@ -71,6 +75,7 @@ impl Outbox {
     /// Appends the cargo of the next shuttle.
     pub(crate) fn load(&mut self, cargo: Cargo) {
         self.cargo_bytes += cargo.len();
+        self.put += cargo.len() as u64;
         self.stretches.push_back(Stretch::Cargo(cargo));
     }
 
@@ -79,6 +84,7 @@ impl Outbox {
         debug_assert!(range.start < range.end, "there is something to be sent");
         let (from, left) = (range.start, range.end - range.start);
         self.file_stretches += 1;
+        self.put += left;
         self.file = Some(Arc::clone(file));
         self.stretches.push_back(Stretch::File { from, left });
     }
@@ -103,7 +109,21 @@ impl Outbox {
 
     /// Forgets all that waits: the connection is cut.
     pub(crate) fn abandon(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            put: self.put,
+            went: self.went,
+            ..Self::default()
+        };
+    }
+
+    /// How many bytes were ever put here.
+    pub(crate) fn put_bytes(&self) -> u64 {
+        self.put
+    }
+
+    /// How many of them are gone.
+    pub(crate) fn went_bytes(&self) -> u64 {
+        self.went
     }
 
     /// The bytes that come first, when they are all copied ones: the usual case, one plain write.
@@ -174,6 +194,7 @@ impl Outbox {
         mut shuttles: impl Iterator<Item = Option<&'a mut Shuttle<Worker, Exchange>>>,
     ) -> usize {
         let mut finished = 0;
+        self.went += taken as u64;
         while let Some(stretch) = self.stretches.front_mut() {
             match stretch {
                 Stretch::Copied(left) => {

@@ -11,15 +11,14 @@ use shuttle_core::{BerthId, Shuttle, Worker};
 use super::ending::End;
 use super::outbox::Slices;
 use super::{Conn, Wait};
+use crate::access::{AccessRecord, CLIENT_LEFT, TOO_SHORT};
 use crate::cargo::{self, Cargo};
 use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
 
+mod failing;
 mod files;
-
-/// What the client is told when the application gave no answer.
-const NO_ANSWER: &[u8] = b"Internal error";
 
 /// Where the answer to a request is.
 pub(super) enum Place {
@@ -54,6 +53,8 @@ pub(super) struct Trip {
     pub(super) is_ended: bool,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     sent_mark: Option<Mark>,
+    /// What is told of it when it is over.
+    pub(super) record: Option<Box<AccessRecord>>,
 }
 
 impl Trip {
@@ -69,6 +70,7 @@ impl Trip {
             body: None,
             is_ended: false,
             sent_mark,
+            record: None,
         }
     }
 
@@ -87,6 +89,7 @@ impl Trip {
             body: None,
             is_ended: false,
             sent_mark: None,
+            record: None,
         }
     }
 
@@ -107,6 +110,10 @@ impl Trip {
 
     pub(super) fn ticket(&self) -> u64 {
         self.ticket
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.facts.is_head
     }
 
     /// Whether it is this request's, and its response is not complete.
@@ -273,6 +280,7 @@ impl Conn {
         });
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
+            trip.name_answer(&mut shuttle, cx);
             let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
                 known_length,
@@ -282,6 +290,9 @@ impl Conn {
             self.outbox
                 .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
         });
+        if is_first {
+            self.note_head(at);
+        }
         let admitted = self.outbox.copy(|out| {
             let admitted = body.begin_part(cargo.len(), out);
             // Small ones are copied: cheaper than two more slices, and there may be many.
@@ -294,6 +305,7 @@ impl Conn {
             if is_copied { 0 } else { admitted }
         });
         self.outbox.load(cargo.cut(admitted));
+        let trip = &mut self.trips[at];
         trip.place = Place::Loaded(Some(shuttle));
         if admitted > 0 {
             self.outbox.copy(|out| body.end_part(out));
@@ -309,6 +321,10 @@ impl Conn {
     /// decide whether the connection goes on.
     pub(super) fn finish(&mut self, at: usize, body: ResponseBody) {
         let ending = self.outbox.copy(|out| body.finish(out));
+        self.note_end(at);
+        if ending.missing > 0 {
+            self.blame(at, TOO_SHORT);
+        }
         let trip = &self.trips[at];
         if ending.missing > 0 {
             log::warn!("a response lacks {} of its declared bytes", ending.missing);
@@ -319,60 +335,6 @@ impl Conn {
             let is_expected = !trip.facts.keep_alive && ending.missing == 0 && !is_sending;
             self.end_with(if is_expected { End::Close } else { End::Linger });
         }
-    }
-
-    /// The other shore gave the request back without an answer, or broke the protocol.
-    fn encode_failure(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
-        let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
-        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
-        cx.disown(shuttle.berth());
-        let trip = &mut self.trips[at];
-        trip.is_ended = true;
-        if trip.body.is_some() {
-            // A part is with the client: only a cut says that the rest will not come.
-            self.end_with(End::Reset);
-        } else if is_mute {
-            // Nobody is believed to wait for an answer.
-            self.end_with(End::Close);
-        } else {
-            if shuttle.leg() != Leg::Release {
-                log::error!(
-                    "{shuttle:?} was abandoned or sent home with {:?}",
-                    shuttle.leg()
-                );
-            }
-            shuttle.response.reset(500).expect("500 is a status");
-            let plain = b"text/plain; charset=utf-8";
-            shuttle
-                .response
-                .push(b"Content-Type", plain)
-                .expect("a proper field");
-            let outlook = Outlook {
-                known_length: Some(NO_ANSWER.len() as u64),
-                must_close: cx.is_draining || is_blocked,
-            };
-            cx.stats.response(500);
-            let head = &shuttle.response;
-            let body = self.outbox.copy(|out| {
-                let mut body = cx.encoder.encode_head(head, &trip.facts, outlook, out);
-                let admitted = body.begin_part(NO_ANSWER.len(), out);
-                out.extend_from_slice(&NO_ANSWER[..admitted]);
-                body.end_part(out);
-                body
-            });
-            self.finish(at, body);
-        }
-        cx.orphan(shuttle);
-    }
-
-    fn encode_early(&mut self, at: usize, error: &PeerError, cx: &Cx) {
-        let trip = &mut self.trips[at];
-        trip.is_ended = true;
-        let facts = &trip.facts;
-        self.outbox
-            .copy(|out| cx.encoder.encode_error(error, facts, out));
-        cx.stats.response(error.status);
-        self.end_with(End::Linger);
     }
 
     /// No request is known behind this one.
@@ -425,7 +387,7 @@ impl Conn {
             self.tell_progress(cx);
             self.spare_berths(cx);
         }
-        self.drop_done();
+        self.drop_done(cx);
         Ok(moved)
     }
 
@@ -452,6 +414,7 @@ impl Conn {
             // that has not is told by the reset that this is not all.
             shuttle.mark_client_gone();
             cx.close(shuttle);
+            self.blame(at, CLIENT_LEFT);
             self.end_with(End::Reset);
         } else {
             self.go_on_with(at, shuttle, cx);
@@ -475,13 +438,13 @@ impl Conn {
     }
 
     /// Forgets the trips that are over.
-    fn drop_done(&mut self) {
-        while self
-            .trips
-            .front()
-            .is_some_and(|trip| matches!(trip.place, Place::Done))
-        {
-            self.trips.pop_front();
+    fn drop_done(&mut self, cx: &mut Cx) {
+        let is_done = |trip: &Trip| matches!(trip.place, Place::Done);
+        while self.trips.front().is_some_and(is_done) {
+            let over = self.trips.pop_front();
+            if let Some(trip) = over {
+                self.tell(trip.record, trip.is_ended, cx);
+            }
         }
     }
 }

@@ -79,6 +79,11 @@ impl Desk {
         &self.head
     }
 
+    /// The same, for what every answer has.
+    pub(crate) fn head_mut(&mut self) -> &mut ResponseHead {
+        &mut self.head
+    }
+
     /// A turn is over: lets go of what was opened in it.
     pub(crate) fn tidy_up(&mut self) {
         self.kept.clear();

@@ -12,6 +12,7 @@ use shuttle_core::{Shuttle, Worker};
 
 use super::stream::{Lot, Place, Reply};
 use super::{Conn, fields};
+use crate::access::{CHANGED, CLIENT_LEFT, NOT_ANSWERED, NOT_FINISHED, TOO_SHORT};
 use crate::cargo::{self, Cargo};
 use crate::conn::makes_sense;
 use crate::context::Cx;
@@ -86,6 +87,7 @@ impl Conn {
             _ => Mark::BodyToClient,
         });
         if is_first {
+            stream.name_answer(&mut shuttle, cx);
             self.begin(place, &shuttle, cargo.len(), cx);
         }
         let stream = &mut self.streams[place];
@@ -152,6 +154,9 @@ impl Conn {
         };
         if given > 0 {
             stream.since = cx.now;
+            if let Some(record) = &mut stream.record {
+                record.add_bytes(given as u64);
+            }
             self.handed += given;
             self.budget.earn_bytes(given);
         }
@@ -168,6 +173,7 @@ impl Conn {
             Gave::Share | Gave::Blocked => {}
             Gave::Broken => {
                 log::warn!("a file has become shorter while it was sent: its client is cut off");
+                stream.blame(CHANGED);
                 stream.reset(Reason::INTERNAL_ERROR);
                 stream.place = Place::Done;
             }
@@ -263,6 +269,9 @@ impl Conn {
     fn finish(&mut self, place: usize) {
         let stream = &mut self.streams[place];
         self.budget.earn_answer();
+        if matches!(&stream.reply, Reply::Begun(_, body) if body.missing() > 0) {
+            stream.blame(TOO_SHORT);
+        }
         if let Reply::Begun(send, body) = &mut stream.reply {
             if body.missing() > 0 {
                 log::warn!("a response lacks {} of its declared bytes", body.missing());
@@ -285,10 +294,13 @@ impl Conn {
         }
         let stream = &mut self.streams[place];
         stream.berth = None;
+        let mut head = fields::text(500, NO_ANSWER.len(), &cx.encoder);
+        if !is_mute && matches!(stream.reply, Reply::Unsaid(_)) {
+            stream.note_own_answer(&mut head, NO_ANSWER.len(), NOT_ANSWERED, cx);
+        }
         match &mut stream.reply {
             Reply::Unsaid(respond) if !is_mute => {
                 cx.stats.response(500);
-                let head = fields::text(500, NO_ANSWER.len(), &cx.encoder);
                 let sent = respond.send_response(head, stream.is_head);
                 if let (Ok(mut send), false) = (sent, stream.is_head) {
                     let _ = send.send_data(Bytes::from_static(NO_ANSWER.as_bytes()), true);
@@ -297,7 +309,10 @@ impl Conn {
             }
             // A part is with the client, or nobody is believed to wait: only a reset says that
             // nothing will come.
-            _ => stream.reset(Reason::INTERNAL_ERROR),
+            _ => {
+                stream.blame(if is_mute { CLIENT_LEFT } else { NOT_FINISHED });
+                stream.reset(Reason::INTERNAL_ERROR);
+            }
         }
         cx.orphan(shuttle);
     }

@@ -8,6 +8,7 @@ use http_proto::drawing::Mark;
 
 use super::stream::{Place, Reply};
 use super::{Conn, Engine, PARTING};
+use crate::access::{CLIENT_LEFT, NOT_READ, STOPPED};
 use crate::conn::Fate;
 use crate::context::Cx;
 use crate::limits::LINGER_BYTES;
@@ -24,6 +25,7 @@ impl Conn {
     /// The stream's client has left it: tells the other shore at once, and lets go of everything.
     pub(super) fn lose(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
+        stream.blame(CLIENT_LEFT);
         stream.reply = Reply::Ended;
         stream.drop_upload(cx);
         let ticket = stream.ticket;
@@ -58,6 +60,7 @@ impl Conn {
                 self.lose(place, cx);
             }
         }
+        self.tell_all(cx);
         self.streams.clear();
         self.waiting.clear();
         self.feeding.clear();
@@ -221,6 +224,7 @@ impl Conn {
         }
         if self.pipe.borrow().socket.is_full {
             cx.stats.timeouts.one();
+            self.blame_all(NOT_READ);
             return self.reset();
         }
         match &mut self.engine {
@@ -283,7 +287,8 @@ impl Conn {
     }
 
     /// Ends at once: the worker stops.
-    pub(crate) fn stop(self, cx: &mut Cx) {
+    pub(crate) fn stop(mut self, cx: &mut Cx) {
+        self.blame_all(STOPPED);
         let _ = self.reset();
         self.farewell(cx);
     }

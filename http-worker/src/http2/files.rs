@@ -112,9 +112,13 @@ impl Conn {
     fn open_file(&mut self, place: usize, incoming: Box<Incoming>, cx: &mut Cx) {
         let site = incoming.files.as_ref().expect("it is a request for a file");
         let body = cx.desk.answer(site, &incoming.head, cx.now, cx.unix_secs);
+        cx.reports.name_in(cx.desk.head_mut(), &incoming.id);
         let head = cx.desk.head();
         cx.stats.response(head.status());
         let stream = &mut self.streams[place];
+        if let Some(record) = &mut stream.record {
+            record.note_own_answer(head.status(), cx.now);
+        }
         let mut plan = ResponseBody::new(head, stream.is_head, None);
         let response = fields::response(head, &plan, &cx.encoder);
         let is_empty = plan.is_full();
@@ -165,6 +169,7 @@ impl Conn {
         let mut incoming = cx.spare();
         incoming.files = Some(site);
         incoming.ticket = stream.ticket;
+        incoming.id = shuttle.id.clone();
         std::mem::swap(&mut incoming.head, &mut shuttle.request);
         stream.berth = None;
         stream.drop_upload(cx);

@@ -14,6 +14,7 @@ use http_proto::{Leg, PeerError, PeerErrorKind};
 use super::stream::{Lot, Place, Reply, Stream};
 use super::upload::Upload;
 use super::{Conn, fields};
+use crate::access::NOT_READ;
 use crate::conn::{BodyTrip, length_of};
 use crate::context::{Boarded, Cx, Incoming};
 use crate::limits::KEEP_BYTES;
@@ -76,8 +77,10 @@ impl Conn {
             is_listed: false,
             since: cx.now,
             sent_mark: Some(Mark::ResponseToClient),
+            record: None,
         };
         incoming.ticket = stream.ticket;
+        stream.record = self.begin_record(&mut incoming, stream.ticket, cx);
         incoming.trailers.clear();
         cx.mark(Mark::RequestArrives, stream.ticket);
         match read {
@@ -164,6 +167,9 @@ impl Conn {
         let stream = &mut self.streams[place];
         if let Place::Arriving(incoming, body) = std::mem::replace(&mut stream.place, Place::Done) {
             let body = incoming.streams.then_some(body);
+            if let Some(record) = &mut stream.record {
+                record.note_complete(cx.now);
+            }
             stream.place = Place::Waiting(incoming, body);
             self.waiting.push_back((place, stream.ticket));
         }
@@ -219,6 +225,7 @@ impl Conn {
         });
         shuttle.body_berth = stream.upload.as_ref().map(|upload| upload.body.name());
         shuttle.worker_ticket = ticket;
+        shuttle.id = std::mem::take(&mut incoming.id);
         shuttle.peer = Some(self.peer);
         shuttle.local = self.local;
         shuttle.https = self.https;
@@ -252,7 +259,8 @@ impl Conn {
         cx.stats.parse_errors.one();
         cx.stats.response(error.status);
         let stream = &mut self.streams[place];
-        let head = fields::refusal(error, &cx.encoder);
+        let mut head = fields::refusal(error, &cx.encoder);
+        stream.note_own_answer(&mut head, error.reason.len(), error.reason, cx);
         if let Reply::Unsaid(respond) = &mut stream.reply {
             let sent = respond.send_response(head, stream.is_head);
             if let (Ok(mut send), false) = (sent, stream.is_head) {
@@ -275,6 +283,7 @@ impl Conn {
 
     /// Resets a stream whose client does not read.
     pub(super) fn on_slow_reader(&mut self, place: usize, cx: &mut Cx) {
+        self.streams[place].blame(NOT_READ);
         self.streams[place].reset(Reason::CANCEL);
         self.lose(place, cx);
         self.drop_if_done(place, cx);

@@ -13,6 +13,7 @@ use shuttle_core::{BerthId, Shuttle, Worker};
 
 use super::files::FileLoad;
 use super::upload::Upload;
+use crate::access::AccessRecord;
 use crate::cargo::Cargo;
 use crate::context::Incoming;
 use crate::limits::Limits;
@@ -70,6 +71,8 @@ pub(super) struct Stream {
     pub(super) since: Instant,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     pub(super) sent_mark: Option<Mark>,
+    /// What is told of it when it is over.
+    pub(super) record: Option<Box<AccessRecord>>,
 }
 
 /// What became of a stream without our doing.

@@ -230,6 +230,11 @@ impl World {
         self.settle();
     }
 
+    /// What time it is.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         self.commander.send(command);
         self.settle();

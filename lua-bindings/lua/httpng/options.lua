@@ -2,6 +2,7 @@
 -- which they are checked. A new option is a row of a table here and a line of its annotation.
 local log = require('log')
 local listen = require('httpng.listen')
+local reporting = require('httpng.reporting')
 local sites = require('httpng.sites')
 
 local options = {}
@@ -27,6 +28,10 @@ local options = {}
 ---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
 ---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
 ---@field reload_listeners? boolean a reload may change `listen`, `min_proto_version` and certificates, which are read anew; default false
+---@field access_log? string|httpng.access_log a file with a line for each request, `'-'` for standard output; default none
+---@field request_id? boolean answers name their request in `X-Request-Id`; default false
+---@field trust_request_id? boolean `req.id` is what the client says in `X-Request-Id`; default false
+---@field development? boolean clients are shown why a handler failed, with the traceback; default false
 ---@field stage? 1|2|3|4 in 1 to 3 a write waits until the one before was sent, in 4 (the default) only for room; `close` waits in 1 and 2
 
 -- Name, default, least, most.
@@ -57,7 +62,8 @@ local OTHERS = {
     { 'listen' }, { 'handler' }, { 'sites' }, { 'thread_termination_timeout' },
     { 'min_proto_version' }, { 'openssl_security_level' },
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
-    { 'default_send_timeout' }, { 'stream' },
+    { 'default_send_timeout' }, { 'stream' }, { 'access_log' },
+    { 'request_id' }, { 'trust_request_id' }, { 'development' },
 }
 
 local TLS_VERSIONS = {
@@ -223,6 +229,7 @@ function options.read(cfg, before, listeners)
     check_shuttle_size(new, before)
     read_network(new, cfg, before, listeners)
     read_stage(new, cfg)
+    reporting.read(new, function(name) return option(cfg, name) end)
     return new
 end
 

@@ -267,10 +267,11 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
+        reporting: super::reporting::read(stack, slot),
     })
 }
 
-fn truth(stack: &mut Stack, slot: Slot, name: &str) -> bool {
+pub(super) fn truth(stack: &mut Stack, slot: Slot, name: &str) -> bool {
     let _ = stack.raw_field(slot, name);
     let is_true = stack.truth(-1);
     stack.pop(1);

@@ -7,6 +7,7 @@ mod httpng;
 mod json;
 mod log;
 mod native;
+mod reporting;
 
 use crate::host;
 use crate::raw::{self, Called, Stack, Verb, Vm};
@@ -67,6 +68,11 @@ const MODULES: &[Module] = &[
         name: "httpng.sites",
         verbs: &[],
         source: include_str!("../../lua/httpng/sites.lua"),
+    },
+    Module {
+        name: "httpng.reporting",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/reporting.lua"),
     },
     Module {
         name: "httpng.options",

@@ -7,6 +7,7 @@
 //! protected call and no switch.
 
 mod body;
+mod failing;
 mod flow;
 mod head;
 mod queue;

@@ -120,6 +120,7 @@ enum Field {
     VersionMinor,
     Peer,
     Ouraddr,
+    Id,
     Shuttle,
 }
 
@@ -139,6 +140,7 @@ impl Field {
             b"version_minor" => Self::VersionMinor,
             b"peer" => Self::Peer,
             b"ouraddr" => Self::Ouraddr,
+            b"id" => Self::Id,
             b"_shuttle" => Self::Shuttle,
             _ => return None,
         })
@@ -167,6 +169,7 @@ fn push_field(stack: &mut Stack, trip: &Trip, field: Field) -> bool {
             None => stack.push_nil(),
         },
         Field::Host => stack.push_bytes(head.host()),
+        Field::Id => stack.push_str(&trip.id.to_string()),
         Field::Trailers => body::push_trailers(stack, trip),
         Field::Headers => push_headers(stack, head),
         Field::VersionMajor => stack.push_number(f64::from(head.version().major())),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http_proto::{BodyFault, Leg, Mark};
 use tx_runtime::FiberRef;
 
+use super::failing::report;
 use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
@@ -165,6 +166,9 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
     let mut trips = http.trips.borrow_mut();
     let trip = trips.get(ticket)?;
     http.mark(Mark::FillRequestTable, trip.worker_ticket);
+    if let Some(shuttle) = &mut trip.home {
+        shuttle.taken_at = Some(tx_runtime::now());
+    }
     let (head, ..) = trip.request()?;
     realm
         .stats
@@ -268,19 +272,8 @@ fn blame(realm: &Realm, ticket: Ticket, site: &str, failure: &Failure) -> (u16, 
             fault.answer()
         }
         _ => {
-            report(realm, site, failure);
+            report(realm, ticket, site, failure);
             (500, "Path handler execution error")
-        }
-    }
-}
-
-fn report(realm: &Realm, site: &str, failure: &Failure) {
-    realm.stats.handler_failed();
-    let message = &failure.message;
-    match failure.traceback.as_str() {
-        "" => log::error!("User handler for \"{site}\" failed with error \"{message}\""),
-        traceback => {
-            log::error!("User handler for \"{site}\" failed with error \"{message}\"\n{traceback}");
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use http_proto::{BodyBerth, Exchange, RequestHead};
+use http_proto::{BodyBerth, Exchange, RequestHead, RequestId};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tx_runtime::FiberRef;
 
@@ -89,6 +89,8 @@ pub(crate) struct Trip {
     pub(crate) body: Vec<u8>,
     /// Its body, as far as it is read by the handler.
     pub(crate) intake: Intake,
+    /// What it is called.
+    pub(crate) id: RequestId,
     /// What does not fit into `request`, kept likewise.
     pub(crate) facts: Facts,
 }
@@ -241,6 +243,7 @@ impl Trips {
         trip.berth = Some((link, shuttle.berth()));
         trip.worker_ticket = shuttle.worker_ticket;
         trip.gone = shuttle.client_gone();
+        trip.id = shuttle.id.clone();
         let body_berth = shuttle.body_berth;
         trip.intake.begin(body_berth);
         let berth = usize::from(shuttle.berth().index());

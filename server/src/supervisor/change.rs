@@ -55,11 +55,13 @@ impl Inner {
             return Err("Unable to reconfigure until threads will shut down".to_owned());
         }
         let routes = routes(&config)?;
+        let log = self.open_log(&config)?;
         let change = self.prepare(&config)?;
         let ends = self.apply(change, &config);
         self.routes = routes;
         self.command_all(|| Command::Routes(Arc::clone(&self.routes)));
         self.command_all(|| Command::Limits(Box::new(limits(&config))));
+        self.report(log, &config);
         self.config = Some(config);
         Ok(ends)
     }

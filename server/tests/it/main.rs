@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod allowance;
 mod cli;
 mod client;

@@ -7,6 +7,7 @@ use shuttle_core::{Shuttle, Worker};
 
 use super::super::ending::End;
 use super::{Conn, Place, Trip};
+use crate::access::CHANGED;
 use crate::cargo::Cargo;
 use crate::context::{Cx, Incoming};
 use crate::limits::{FILE_COPY_BYTES, FILE_STEP_BYTES};
@@ -41,7 +42,9 @@ impl Conn {
     pub(super) fn encode_file(&mut self, at: usize, incoming: Box<Incoming>, cx: &mut Cx) {
         let site = incoming.files.as_ref().expect("it is a request for a file");
         let body = cx.desk.answer(site, &incoming.head, cx.now, cx.unix_secs);
+        cx.reports.name_in(cx.desk.head_mut(), &incoming.id);
         let head = cx.desk.head();
+        self.trips[at].note_own_answer(head.status(), cx);
         cx.stats.response(head.status());
         let outlook = Outlook {
             known_length: None,
@@ -52,6 +55,7 @@ impl Conn {
         let mut framed = self
             .outbox
             .copy(|out| cx.encoder.encode_head(head, facts, outlook, out));
+        self.note_head(at);
         let is_large = body.file_bytes() > FILE_COPY_BYTES as u64;
         let mut is_whole = true;
         for part in body.parts() {
@@ -78,7 +82,11 @@ impl Conn {
         if is_whole {
             self.finish(at, framed);
         } else {
+            self.blame(at, CHANGED);
             self.end_with(End::Reset);
+        }
+        if !is_large {
+            self.mark_end(at);
         }
         cx.reuse(incoming);
     }
@@ -109,7 +117,10 @@ impl Conn {
         incoming.ticket = trip.ticket;
         incoming.facts = trip.facts;
         std::mem::swap(&mut incoming.head, &mut shuttle.request);
+        incoming.id = shuttle.id.clone();
+        let record = trip.record.take();
         *trip = Trip::here(incoming);
+        trip.record = record;
         cx.orphan(shuttle);
         Ok(())
     }
@@ -132,6 +143,7 @@ impl Conn {
             None => {
                 log::warn!("a file has become shorter while it was sent: its client is cut off");
                 self.outbox.abandon();
+                self.blame_all(CHANGED);
                 self.end_with(End::Reset);
             }
         }

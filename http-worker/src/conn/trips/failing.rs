@@ -1,0 +1,86 @@
+//! Answers that say that there is none.
+
+use http_proto::h1::Outlook;
+use http_proto::{Exchange, Leg, PeerError};
+use shuttle_core::{Shuttle, Worker};
+
+use super::super::ending::End;
+use super::Conn;
+use crate::access::{CLIENT_LEFT, NOT_ANSWERED, NOT_FINISHED};
+use crate::context::Cx;
+
+/// What the client is told when the application gave no answer.
+const NO_ANSWER: &[u8] = b"Internal error";
+
+impl Conn {
+    /// The other shore gave the request back without an answer, or broke the protocol.
+    pub(super) fn encode_failure(
+        &mut self,
+        at: usize,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        cx: &mut Cx,
+    ) {
+        let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
+        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
+        cx.disown(shuttle.berth());
+        let trip = &mut self.trips[at];
+        trip.is_ended = true;
+        if trip.body.is_some() {
+            // A part is with the client: only a cut says that the rest will not come.
+            self.end_with(End::Reset);
+            self.blame(at, NOT_FINISHED);
+        } else if is_mute {
+            // Nobody is believed to wait for an answer.
+            self.end_with(End::Close);
+            self.blame(at, CLIENT_LEFT);
+        } else {
+            if shuttle.leg() != Leg::Release {
+                log::error!(
+                    "{shuttle:?} was abandoned or sent home with {:?}",
+                    shuttle.leg()
+                );
+            }
+            shuttle.response.reset(500).expect("500 is a status");
+            let plain = b"text/plain; charset=utf-8";
+            shuttle
+                .response
+                .push(b"Content-Type", plain)
+                .expect("a proper field");
+            let outlook = Outlook {
+                known_length: Some(NO_ANSWER.len() as u64),
+                must_close: cx.is_draining || is_blocked,
+            };
+            cx.stats.response(500);
+            shuttle.failure = Some(NOT_ANSWERED);
+            trip.name_answer(&mut shuttle, cx);
+            let head = &shuttle.response;
+            let body = self.outbox.copy(|out| {
+                let mut body = cx.encoder.encode_head(head, &trip.facts, outlook, out);
+                let admitted = body.begin_part(NO_ANSWER.len(), out);
+                out.extend_from_slice(&NO_ANSWER[..admitted]);
+                body.end_part(out);
+                body
+            });
+            self.note_own_body(at, NO_ANSWER.len());
+            self.finish(at, body);
+            self.mark_end(at);
+        }
+        cx.orphan(shuttle);
+    }
+
+    /// Answers what was wrong with a request.
+    pub(super) fn encode_early(&mut self, at: usize, error: &PeerError, cx: &Cx) {
+        let trip = &mut self.trips[at];
+        trip.is_ended = true;
+        trip.note_own_answer(error.status, cx);
+        let facts = &trip.facts;
+        self.outbox
+            .copy(|out| cx.encoder.encode_error(error, facts, out));
+        self.note_own_body(at, error.reason.len());
+        self.note_end(at);
+        self.blame(at, error.reason);
+        self.mark_end(at);
+        cx.stats.response(error.status);
+        self.end_with(End::Linger);
+    }
+}
