@@ -78,6 +78,7 @@ mod conn;
 mod context;
 mod control;
 mod core;
+mod guests;
 pub mod limits;
 mod listener;
 mod routes;
@@ -90,6 +91,7 @@ mod worker;
 
 pub use config::WorkerConfig;
 pub use control::Command;
+pub use guests::Guests;
 pub use limits::Limits;
 pub use listener::{Listener, SPREADS_BY_PORT, bind};
 pub use routes::{App, Routes, Serve};

@@ -5,6 +5,7 @@ mod bounds;
 mod drawn;
 mod ending;
 mod gone;
+mod hostile;
 mod http;
 mod plain;
 mod storm;

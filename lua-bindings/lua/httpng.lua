@@ -111,6 +111,9 @@ local TLS_VERSIONS = {
 local INTEGERS = {
     { 'threads', 1, 0, 256 },
     { 'max_conn_per_thread', 262144, 1, 256 * 1024 * 1024 },
+    { 'max_conn_per_ip', 16384, 0, 256 * 1024 * 1024 },
+    { 'min_receive_rate', 500, 0, 1024 * 1024 * 1024 },
+    { 'min_send_rate', 500, 0, 1024 * 1024 * 1024 },
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
@@ -381,6 +384,9 @@ end
 ---@field sites? {path: string, handler: function}[] the first whose path matches answers
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
+---@field max_conn_per_ip? integer connections of one address to all threads together, default 16384; 0: no bound
+---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
+---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_body_len? integer bytes, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
@@ -426,6 +432,7 @@ end
 ---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
+---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
 ---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer, and
 ---`draining`, which is 1 when the server ends.
 ---@return table<string, integer>

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Snapshot, Worker, WorkerConfig};
+use http_worker::{Command, Guests, Listener, Snapshot, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
@@ -53,6 +53,8 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
+    /// Counts the connections of each address, over all workers.
+    guests: Arc<Guests>,
     /// Who serves now.
     crew: Crew,
     /// Who became too many and has not ended yet.
@@ -85,6 +87,12 @@ pub struct Tally {
     pub shuttles: u64,
     /// Clients that left while a request of theirs was unanswered.
     pub clients_gone: u64,
+    /// Connections closed as soon as they came, because of their address.
+    pub refused: u64,
+    /// Idle connections closed to make room for others.
+    pub evicted: u64,
+    /// Connections ended because they took too long or were too slow.
+    pub timeouts: u64,
     /// Bytes read from sockets.
     pub bytes_in: u64,
     /// Bytes written to sockets.
@@ -99,6 +107,9 @@ impl Tally {
         self.errors += seen.responses[3] + seen.responses[4];
         self.shuttles += seen.travelling;
         self.clients_gone += seen.client_gone;
+        self.refused += seen.refused;
+        self.evicted += seen.evicted;
+        self.timeouts += seen.timeouts;
         self.bytes_in += seen.bytes_in;
         self.bytes_out += seen.bytes_out;
     }
@@ -110,6 +121,7 @@ impl Supervisor {
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
+            guests: Arc::default(),
             crew: Crew::default(),
             leaving: Crew::default(),
             sockets: None,
@@ -231,6 +243,9 @@ impl HttpControl for Supervisor {
             ("errors", tally.errors),
             ("shuttles", tally.shuttles),
             ("clients_gone", tally.clients_gone),
+            ("refused", tally.refused),
+            ("evicted", tally.evicted),
+            ("timeouts", tally.timeouts),
             ("bytes_in", tally.bytes_in),
             ("bytes_out", tally.bytes_out),
             ("threads", inner.crew.threads_count() as u64),
@@ -345,6 +360,7 @@ impl Inner {
         WorkerConfig {
             name,
             limits: limits(config),
+            guests: Arc::clone(&self.guests),
             listeners,
             routes: routes(config),
             witness,

@@ -5,6 +5,7 @@ use http_proto::h1::{Event, Phase, encode_continue};
 use http_proto::{Exchange, Leg, PeerError, PeerErrorKind};
 use shuttle_core::{Shuttle, Worker};
 
+use super::pace::Pace;
 use super::trips::Trip;
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
@@ -26,7 +27,7 @@ impl Conn {
     fn may_begin(&self, cx: &Cx) -> bool {
         self.engine.phase() != Phase::Done
             && !self.has_complete_request()
-            && self.trips.len() < cx.limits.pipeline_depth_count
+            && self.trips.len() < cx.pipeline_depth()
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
             && self.trips.back().is_none_or(|trip| trip.is_safe)
@@ -68,7 +69,8 @@ impl Conn {
             // A FIN seen before a read that drained the socket is what is left in it.
             self.socket.is_over = input.is_over || (input.is_drained && self.socket.has_fin);
             if !input.bytes.is_empty() {
-                self.note_progress(Wait::Body, cx.now);
+                let rule = cx.receive_rule();
+                self.pace_in.note(input.bytes.len(), rule, cx.now);
                 self.on_bytes(input.bytes, cx);
             }
         });
@@ -147,6 +149,11 @@ impl Conn {
             Event::Head(facts) => {
                 self.is_fresh = false;
                 self.note_progress(Wait::Head, cx.now);
+                self.pace_in = Pace::default();
+                if incoming.head.wants_https() && !self.transport.is_tls() {
+                    cx.discard(incoming);
+                    return self.fail(PeerErrorKind::Misdirected.into(), cx);
+                }
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
                 cx.mark(Mark::RequestArrives, incoming.ticket);

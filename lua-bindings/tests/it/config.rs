@@ -55,6 +55,9 @@ fn defaults() {
     let config = cfg("{handler = h}").unwrap();
     assert_eq!(config.threads, 1);
     assert_eq!(config.max_conn_per_thread, 262_144);
+    assert_eq!(config.max_conn_per_ip, 16_384);
+    let rates = (config.min_receive_rate_bytes, config.min_send_rate_bytes);
+    assert_eq!(rates, (500, 500));
     assert_eq!(config.max_shuttles_per_thread, 4096);
     assert_eq!(config.max_body_len_bytes, 1 << 20);
     assert_eq!(config.thread_termination_timeout_ms, Some(60_000));
@@ -92,6 +95,11 @@ fn numbers_are_converted_and_clamped() {
     );
     let forever = cfg("{handler = h, thread_termination_timeout = -1}").unwrap();
     assert_eq!(forever.thread_termination_timeout_ms, None);
+    let free = "{handler = h, max_conn_per_ip = 0, min_receive_rate = 0, min_send_rate = '9'}";
+    let free = cfg(free).unwrap();
+    assert_eq!(free.max_conn_per_ip, 0);
+    let rates = (free.min_receive_rate_bytes, free.min_send_rate_bytes);
+    assert_eq!(rates, (0, 9));
     let quick = cfg("{handler = h, idle_timeout = 0.25, max_body_len = '64'}").unwrap();
     assert_eq!((quick.idle_timeout_ms, quick.max_body_len_bytes), (250, 64));
 }

@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod attacks;
 mod cli;
 mod client;
 mod cmodules;
@@ -20,6 +21,7 @@ mod drawing;
 mod graceful;
 mod handlers;
 mod harness;
+mod hostile;
 mod leavers;
 mod program;
 mod restarts;

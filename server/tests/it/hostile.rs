@@ -1,0 +1,94 @@
+//! Hostile clients against the whole server: it keeps its memory, serves others, and throws them
+//! out. Numbers from larger runs are in docs/hostile.md.
+
+use std::time::Duration;
+
+use crate::attacks::{ATTACKS, Target, measure, program};
+use crate::harness::{PLAIN, Server};
+
+/// What an attack may cost.
+const GROWTH_KIB: u64 = 64 * 1024;
+
+/// Runs the attack of this name, small, with short timeouts.
+fn check(name: &str) {
+    let attack = ATTACKS.iter().find(|attack| attack.name == name);
+    let attack = attack.expect("an attack of this name");
+    let server = Server::start(&program(1), PLAIN[1]);
+    let target = Target {
+        addr: server.addr,
+        pid: server.pid(),
+    };
+    let measured = measure(target, attack, attack.small, Duration::from_secs(3));
+    assert!(measured.growth_kib < GROWTH_KIB, "{name}: {measured:?}");
+    assert_eq!(
+        measured.cut.out, measured.cut.of,
+        "{name}: all are thrown out"
+    );
+    assert_eq!(server.get("/hello"), "hello");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn idle_connections() {
+    check("idle connections");
+}
+
+#[test]
+fn heads_a_byte_now_and_then() {
+    check("heads, a byte now and then");
+}
+
+#[test]
+fn large_heads_that_never_end() {
+    check("large heads that never end");
+}
+
+#[test]
+fn heads_without_end() {
+    check("heads without end");
+}
+
+#[test]
+fn bodies_a_byte_now_and_then() {
+    check("bodies, a byte now and then");
+}
+
+#[test]
+fn large_bodies_that_never_end() {
+    check("large bodies that never end");
+}
+
+#[test]
+fn chunk_extensions_without_end() {
+    check("chunk extensions without end");
+}
+
+#[test]
+fn many_tiny_chunks() {
+    check("many tiny chunks");
+}
+
+#[test]
+fn readers_of_a_byte_now_and_then() {
+    check("readers of a byte now and then");
+}
+
+#[test]
+fn a_connection_for_each_request() {
+    check("a connection for each request");
+}
+
+#[test]
+fn connections_half_closed() {
+    check("connections half closed");
+}
+
+#[test]
+fn connections_cut_at_every_moment() {
+    check("connections cut at every moment");
+}
+
+#[test]
+fn pipelined_requests() {
+    check("pipelined requests");
+}
