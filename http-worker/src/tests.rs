@@ -2,6 +2,7 @@
 //! time in the test's hands.
 
 mod bounds;
+mod conformance;
 mod drawn;
 mod ending;
 mod gone;

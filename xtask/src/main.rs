@@ -1,4 +1,5 @@
-//! The workspace's own tools: `cargo xtask ci | tidy | limits | loom | diagram | bench`.
+//! The workspace's own tools: `cargo xtask ci | tidy | limits | clauses | loom | diagram | bench |
+//! hostile | fuzz`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -13,6 +14,8 @@
 mod bench;
 mod ci;
 mod diagram;
+mod fuzz;
+mod hostile;
 mod loom;
 mod shell;
 mod tidy;
@@ -42,6 +45,12 @@ enum Task {
     Loom(loom::Options),
     /// Runs one member of the family of drawings and prints what happened, in its notation.
     Diagram(diagram::Options),
+    /// Writes docs/conformance.md anew from conformance/clauses.toml.
+    Clauses,
+    /// Attacks a release build and prints what it cost.
+    Hostile,
+    /// Fuzzes the parsers; needs cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// What a request costs, beside other servers.
     Bench(bench::Options),
 }
@@ -53,6 +62,9 @@ fn main() -> ExitCode {
         Task::Limits => tidy::write_limits_page(),
         Task::Loom(options) => loom::run(&options),
         Task::Diagram(options) => diagram::run(&options),
+        Task::Clauses => tidy::write_clauses_page(),
+        Task::Hostile => hostile::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
     };
     match outcome {

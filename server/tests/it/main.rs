@@ -15,6 +15,7 @@ mod attacks;
 mod cli;
 mod client;
 mod cmodules;
+mod conformance;
 mod demo;
 mod docs;
 mod drawing;
