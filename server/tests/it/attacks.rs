@@ -5,7 +5,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The server under attack: answers `/hello` with a few bytes and `/big` with a mebibyte.
@@ -29,6 +29,8 @@ struct Scene<'a> {
     addr: SocketAddr,
     count: usize,
     stop: &'a AtomicBool,
+    /// How many attackers are not done, and not thrown out.
+    left: &'a AtomicUsize,
 }
 
 /// How many attackers were thrown out, of how many.
@@ -67,14 +69,14 @@ pub(crate) fn program(patience: u32) -> String {
     )
 }
 
-/// Runs one attack; honest requests go on until it has lasted `lasting`.
+/// Runs one attack; honest requests go on until no attacker is left, and for `lasting` at most.
 pub(crate) fn measure(
     target: Target,
     attack: &Attack,
     count: usize,
     lasting: Duration,
 ) -> Measured {
-    let stop = AtomicBool::new(false);
+    let (stop, left) = (AtomicBool::new(false), AtomicUsize::new(count));
     let end = End(&stop);
     let before = memory_kib(target.pid);
     let (mut most, mut times) = (before, Vec::new());
@@ -83,10 +85,12 @@ pub(crate) fn measure(
             addr: target.addr,
             count,
             stop: &stop,
+            left: &left,
         };
         let attacker = scope.spawn(move || (attack.run)(&scene));
         let begin = Instant::now();
-        while begin.elapsed() < lasting || times.len() < 20 {
+        let goes_on = || left.load(Ordering::Relaxed) > 0 && begin.elapsed() < lasting;
+        while goes_on() || times.len() < 20 {
             times.push(ask_honestly(target.addr));
             most = most.max(memory_kib(target.pid));
             std::thread::sleep(Duration::from_millis(20));
@@ -157,6 +161,7 @@ fn crowd(scene: &Scene<'_>, start: &[u8], drip: &[u8], sip: usize) -> Cut {
     while !scene.stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(100));
         open.retain_mut(|stream| stays(stream, drip, sip));
+        scene.left.store(open.len(), Ordering::Relaxed);
     }
     open.retain_mut(|stream| stays(stream, drip, usize::MAX));
     cut.out = scene.count - open.len();
@@ -195,6 +200,7 @@ fn flood(scene: &Scene<'_>, mut one: impl FnMut(usize, TcpStream)) -> Cut {
 }
 
 fn wait(scene: &Scene<'_>) {
+    scene.left.store(0, Ordering::Relaxed);
     while !scene.stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(20));
     }
