@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::attacks::{ATTACKS, Target, measure, program};
-use crate::harness::{PATIENCE, PLAIN, Server};
+use crate::harness::{PATIENCE, PLAIN, Server, eventually};
+use crate::program::program_with;
 
 /// What an attack may cost.
 const GROWTH_KIB: u64 = 64 * 1024;
@@ -97,4 +98,29 @@ fn connections_cut_at_every_moment() {
 #[test]
 fn pipelined_requests() {
     check("pipelined requests");
+}
+
+#[test]
+fn an_address_has_its_connections_over_all_threads_together() {
+    let routes = [("/hello", "return { body = 'hello' }")];
+    for setup in PLAIN {
+        let server = Server::start(&program_with("max_conn_per_ip = 3,", &routes), setup);
+        let mut inside: Vec<_> = (0..3).map(|_| server.connect()).collect();
+        for client in &mut inside {
+            client.get("/hello");
+            assert_eq!(client.response().text(), "hello", "{setup:?}");
+        }
+        for _ in 0..5 {
+            assert!(server.connect().ended(), "{setup:?}: the fourth is closed");
+        }
+        inside[0].get("/stats");
+        let stats = inside[0].response().text();
+        assert!(stats.contains("\"refused\":5"), "{setup:?}: {stats}");
+        inside.pop();
+        eventually("a place is free", || {
+            let mut client = server.connect();
+            client.send_what_is_taken(b"GET /hello HTTP/1.0\r\n\r\n");
+            client.rest().ends_with(b"hello")
+        });
+    }
 }
