@@ -315,7 +315,7 @@ impl Conn {
             return Wait::Handshake;
         }
         match self.engine.phase() {
-            _ if self.has_complete_request() => Wait::Trip,
+            _ if self.has_complete_request() || self.owes_continue() => Wait::Trip,
             Phase::Body => Wait::Body,
             Phase::Head => Wait::Head,
             Phase::Idle | Phase::Done if !self.trips.is_empty() => Wait::Trip,

@@ -40,6 +40,12 @@ impl Conn {
             .is_some_and(|incoming| incoming.is_complete)
     }
 
+    /// The client waits to be invited, behind answers that are not there yet.
+    pub(super) fn owes_continue(&self) -> bool {
+        let incoming = self.incoming.as_ref();
+        incoming.is_some_and(|incoming| incoming.owes_continue)
+    }
+
     /// Reads, at most once in a drive, and makes requests of what is there. True: it made a
     /// difference.
     pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {

@@ -411,3 +411,25 @@ fn half_closed_connections_end() {
     );
     assert_eq!(world.stats().open, 0);
 }
+
+#[test]
+fn a_client_that_waits_to_be_invited_is_not_slow() {
+    let mut world = World::new(Setup::default());
+    let client = world.connect();
+    world.ask(client, GET);
+    let post = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\
+                Expect: 100-continue\r\n\r\n";
+    world.ask(client, post);
+    world.pass(Limits::default().body_timeout * 2);
+    world.answer(200, "");
+    assert!(
+        world
+            .text(client)
+            .ends_with("HTTP/1.1 100 Continue||<open>")
+    );
+    world.pass(Limits::default().body_timeout - MOMENT);
+    world.ask(client, "hi");
+    respond(&mut world);
+    assert!(world.text(client).ends_with("hi<open>"));
+    world.check_balance();
+}
