@@ -54,7 +54,7 @@ pub const SEND_RATE_BYTES: u64 = 500;
 /// Bytes that the kernel takes for a client beyond what is under way to it. Left to itself it takes
 /// megabytes for one that does not read, and reports room only when a third of them is gone: a slow
 /// reader looked like one that has stopped. Half of this is how finely we see it read.
-pub const UNSENT_BYTES: u32 = 64 * 1024;
+pub const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// Bytes that all connections of a worker may hold together: unread input, the heads of requests
 /// whose bodies are on their way, copied output that is not sent. Beyond it, whoever holds
@@ -96,9 +96,12 @@ pub const PIPELINE_DEPTH_COUNT: usize = 32;
 pub const BUFFERED_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// Request body bytes of all connections of a worker that may be in memory at once, those that
-/// travel included. A request that would pass it is answered 503. Forty-eight of the largest
+/// travel included. A request that would pass it is answered 503. Thirty-two of the largest
 /// default size; more would let clients that send bodies and never end them take all memory.
-pub const BUFFERED_BODIES_BYTES: usize = 48 * 1024 * 1024;
+pub const BUFFERED_BODIES_BYTES: usize = 32 * 1024 * 1024;
+
+/// By how much the memory of a body grows at least.
+pub const BODY_STEP_BYTES: usize = 8 * 1024;
 
 /// Body of one request; httpng's default.
 pub const BODY_BYTES: u64 = 1024 * 1024;

@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::trips::Trip;
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
-use crate::limits::KEEP_BYTES;
+use crate::limits::{BODY_STEP_BYTES, KEEP_BYTES};
 use crate::transport::Broken;
 
 impl Conn {
@@ -170,7 +170,7 @@ impl Conn {
                     cx.discard(incoming);
                     return self.fail(PeerErrorKind::Overloaded.into(), cx);
                 }
-                incoming.body.extend_from_slice(&bytes[range]);
+                append(&mut incoming.body, &bytes[range]);
             }
             Event::End => {
                 incoming.is_complete = true;
@@ -290,6 +290,15 @@ impl Conn {
             _ => false,
         }
     }
+}
+
+/// Grows a body by steps, not by doubling: a thousand that never end would take twice the memory
+/// that is counted. Large blocks are moved by the system without copying.
+fn append(body: &mut Vec<u8>, piece: &[u8]) {
+    if body.capacity() - body.len() < piece.len() {
+        body.reserve_exact(piece.len().max(BODY_STEP_BYTES));
+    }
+    body.extend_from_slice(piece);
 }
 
 /// Methods that change nothing (RFC 9110 section 9.2.1), so that several may be in progress.
