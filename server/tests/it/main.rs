@@ -12,10 +12,12 @@
 )]
 
 mod allowance;
+mod attacks;
 mod cli;
 mod client;
 mod cmodules;
 mod compat;
+mod conformance;
 mod cycles;
 mod demo;
 mod docs;
@@ -24,6 +26,7 @@ mod files;
 mod graceful;
 mod handlers;
 mod harness;
+mod hostile;
 mod leavers;
 mod listeners;
 mod program;
