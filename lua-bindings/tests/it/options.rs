@@ -86,8 +86,8 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 
 /// What a lone handler gets.
 const USUAL: &str = "threads=1 conn=262144 per_ip=16384 receive=500 send=500 shuttles=4096 \
-    body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 write=60000 tls=1.2 relisten=false \
-    listen=0.0.0.0:3300,[::]:3300 sites=/";
+    body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 write=60000 \
+    tls=1.2 relisten=false listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
     let shown = |(name, value)| format!("{name}={value}");

@@ -15,6 +15,7 @@ require('httpng').cfg {
         if req.path == '/204' then return { status = 204 } end
         if req.path == '/parts' then
             io:write('one')
+            io:wait(3) -- else the length would be known in time
             io:write(' two', true)
             return
         end
