@@ -3,6 +3,7 @@
 local core = ...
 local fiber = require('fiber')
 local log = require('log')
+local ending = require('httpng.ending')
 local listen = require('httpng.listen')
 local router = require('httpng.router')
 
@@ -83,6 +84,10 @@ local io = {
     ---Whether the response is over or its client has left.
     ---@type fun(self: httpng.io): boolean
     is_closed = core.is_closed,
+    ---Has `f` called once, in a fiber of its own, when the client is gone (`'gone'`) or the response
+    ---over (`'done'`); at once if that is so already. Up to 16 functions for one response.
+    ---@type fun(self: httpng.io, f: fun(io: httpng.io, how: 'gone'|'done'))
+    on_close = core.on_close,
     -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
@@ -170,7 +175,9 @@ local function read_sites(cfg, is_reload)
     local sites = {}
     local given = option(cfg, 'sites')
     local seen = {}
-    local function add(path, handler)
+    local cancels = option(cfg, 'cancel_on_disconnect') and true or false
+    local function add(path, handler, own)
+        if own == nil then own = cancels end
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -182,7 +189,8 @@ local function read_sites(cfg, is_reload)
             error('Can\'t add other paths after adding "/"', 0)
         end
         seen[path] = true
-        sites[#sites + 1] = { path = path, handler = handler }
+        sites[#sites + 1] =
+            { path = path, handler = handler, cancel_on_disconnect = own and true or false }
     end
     if given ~= nil then
         if type(given) ~= 'table' then error('sites is not a table', 0) end
@@ -200,7 +208,7 @@ local function read_sites(cfg, is_reload)
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler)
+            add(site.path, site.handler, option(site, 'cancel_on_disconnect'))
         end
     end
     local handler = option(cfg, 'handler')
@@ -272,7 +280,7 @@ end
 local OTHERS = {
     listen = true, handler = true, sites = true, thread_termination_timeout = true,
     use_body_split = true, min_proto_version = true, openssl_security_level = true,
-    c_sites_func = true, c_sites_func_param = true, stage = true,
+    c_sites_func = true, c_sites_func_param = true, stage = true, cancel_on_disconnect = true,
 }
 
 ---Says which options nobody reads: most are misspelt.
@@ -360,6 +368,9 @@ local function configure(cfg)
         error(failed, 0)
     end
     running, state = new, 'running'
+    if core.is_shrinking() then
+        ending.reap(core.is_shrinking, core.give_up_leaving, new.thread_termination_timeout)
+    end
 end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
@@ -378,14 +389,15 @@ end
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses
 ---@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function}[] the first whose path matches answers
+---@field sites? {path: string, handler: function, cancel_on_disconnect?: boolean}[] the first whose path matches answers
+---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_body_len? integer bytes, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered whole
----@field thread_termination_timeout? number seconds, default 60, that threads may take to end after a reload with fewer; 0 or less: for ever
+---@field thread_termination_timeout? number seconds, default 60, that threads may take to end, and that handlers may take after their connections were reset; 0 or less: for ever
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect
 ---@field header_timeout? number seconds for a request head, default 30
@@ -394,31 +406,27 @@ end
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
 ---@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
 
----Stops the server: resets connections, waits for all handlers. `cfg` may be called afterwards.
-function httpng.shutdown()
+---Stops the server: resets connections, waits for all handlers. Those that have not ended after
+---`timeout` are cancelled, and not waited for any more. `cfg` may be called afterwards.
+---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
+function httpng.shutdown(timeout)
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
+    timeout = ending.seconds(timeout, running.thread_termination_timeout)
     state = 'stopping'
     core.stop()
-    local ok, err = true, nil
+    local wait = ending.waiter(core.stopped, core.give_up, timeout)
+    local function finish()
+        core.forget_sites()
+        running, state = nil, 'idle'
+    end
     -- Whoever waits here may be cancelled, but the server has to be stopped all the same.
-    while not core.stopped() do
-        local slept, why = pcall(fiber.sleep, 0.002)
-        if not slept then
-            ok, err = false, why
-            break
-        end
-    end
-    if ok then
-        core.forget_sites()
-        running, state = nil, 'idle'
-        return
-    end
+    local ok, err = pcall(wait)
+    if ok then return finish() end
     fiber.new(function()
-        while not core.stopped() do fiber.sleep(0.002) end
-        core.forget_sites()
-        running, state = nil, 'idle'
+        wait()
+        finish()
     end)
     error(err, 0)
 end
@@ -432,13 +440,17 @@ end
 function httpng.stats() return core.stats() end
 
 ---Ends threads that a reload made too many now: their connections are reset. Returns when they are
----gone; until then the fiber waits, also for their handlers. Such a handler cannot call it for
----itself: it would wait for its own end.
-function httpng.force_decrease_threads()
+---gone; until then the fiber waits, also for their handlers. Those that have not ended after
+---`timeout` are cancelled, and not waited for any more.
+---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
+function httpng.force_decrease_threads(timeout)
     if state == 'stopping' then error('Shutdown is in progress', 2) end
     if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    timeout = ending.seconds(timeout, running.thread_termination_timeout)
+    local function has_shrunk() return not core.is_shrinking() end
+    local wait = ending.waiter(has_shrunk, core.give_up_leaving, timeout)
     core.force_shrink()
-    while core.is_shrinking() do fiber.sleep(0.002) end
+    wait()
 end
 
 ---For tests.

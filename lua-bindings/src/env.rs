@@ -233,6 +233,7 @@ impl Env {
     pub fn turn(&mut self, now: Instant) -> Turn {
         let realm = &self.realm;
         let arrived = realm.http.drain(realm);
+        realm.http.start_closers(realm);
         realm.stats.turn_begins(now);
         let turn = tx_runtime::turn(
             now,
@@ -242,11 +243,12 @@ impl Env {
         );
         realm.stats.turn_ends();
         let has_waiting = !turn.runnable && realm.http.take_waiting();
+        let has_closers = realm.http.start_closers(realm);
         realm.http.flush();
         Turn {
             arrived,
             ran: turn.ran,
-            is_busy: arrived > 0 || turn.runnable || has_waiting,
+            is_busy: arrived > 0 || turn.runnable || has_waiting || has_closers,
             next_deadline: turn.next_deadline,
         }
     }

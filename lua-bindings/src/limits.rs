@@ -41,6 +41,14 @@ pub(crate) const JSON_SPARSE_RATIO_COUNT: usize = 2;
 /// take about 20 microseconds, and the switch costs a thousandth of it.
 pub(crate) const REQUESTS_IN_A_ROW_COUNT: usize = 64;
 
+/// Functions that may wait for the end of one response: a few parts of a program, each of which has
+/// something to give back. More than that is a loop that registers.
+pub(crate) const CLOSERS_MAX_COUNT: usize = 16;
+
+/// What a wait of a fiber takes that was cancelled before it: one that catches the error and waits
+/// again, for ever, costs a thousand wake-ups a second and holds nobody up.
+pub(crate) const CANCELLED_WAIT_MS: u64 = 1;
+
 /// The share of a fiber's stack that is kept for C functions which call no Lua: one in this many.
 /// Of 1 MiB that is 240 KiB; lpeg and deep JSON were measured at 90 to 150 KiB.
 pub(crate) const STACK_RESERVE_SHARE_COUNT: usize = 4;

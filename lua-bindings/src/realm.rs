@@ -9,6 +9,7 @@ use crate::config::HttpControl;
 use crate::env::Stage;
 use crate::fibers::Fibers;
 use crate::host::HttpHost;
+use crate::limits::CANCELLED_WAIT_MS;
 use crate::raw::{Raise, Stack, Vm, may_park};
 use crate::stats::EnvStats;
 
@@ -58,7 +59,14 @@ impl Realm {
     ) -> Result<tx_runtime::Wakeup, Raise> {
         self.before_park(stack)?;
         let serving = self.stats.serving();
-        let wakeup = tx_runtime::park(deadline);
+        let wakeup = if tx_runtime::check_cancel() {
+            // Whoever caught the error and waits again must not keep the others from running.
+            let pause = Duration::from_millis(CANCELLED_WAIT_MS);
+            let _ = tx_runtime::park_uncancellable(tx_runtime::now().checked_add(pause));
+            tx_runtime::Wakeup::Cancelled
+        } else {
+            tx_runtime::park(deadline)
+        };
         self.stats.resumed(&serving);
         match wakeup {
             tx_runtime::Wakeup::Cancelled => Err(cancelled()),

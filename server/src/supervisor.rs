@@ -7,6 +7,7 @@
 //! kinds may be there for a while: the one that serves, and the one that finishes what it has.
 
 mod crew;
+mod numbers;
 mod terms;
 
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::sockets::{self, Sockets};
 use crew::Crew;
+use numbers::Numbers;
 use terms::{berths, limits, routes};
 
 /// Why nobody is started once the program ends.
@@ -57,6 +59,8 @@ struct Inner {
     crew: Crew,
     /// Who became too many and has not ended yet.
     leaving: Crew,
+    /// The numbers of their ends, see [`HttpControl::leaving`].
+    numbers: Numbers,
     /// Where they listen. Absent: nobody new is let in.
     sockets: Option<Sockets>,
     config: Option<ServerConfig>,
@@ -112,6 +116,7 @@ impl Supervisor {
             bell,
             crew: Crew::default(),
             leaving: Crew::default(),
+            numbers: Numbers::default(),
             sockets: None,
             config: None,
             past: Tally::default(),
@@ -209,6 +214,10 @@ impl HttpControl for Supervisor {
         self.see_off()
     }
 
+    fn leaving(&self) -> Vec<u64> {
+        self.0.borrow().numbers.leaving.clone()
+    }
+
     fn force_shrink(&mut self) {
         self.0.borrow().leaving.command_all(|| Command::Stop);
     }
@@ -274,6 +283,7 @@ impl Inner {
             sockets.bound.iter().for_each(|(addr, _)| tell(*addr));
         }
         self.sockets = Some(sockets);
+        self.numbers.replace(0, ends.len());
         Ok(ends)
     }
 
@@ -395,6 +405,7 @@ impl Inner {
         let deadline_ms = config.thread_termination_timeout_ms;
         leaving.command_all(|| Command::Drain { deadline_ms });
         self.leaving = leaving;
+        self.numbers.replace(kept, ends.len());
         log::info!("threads: {} now", config.threads);
         Ok(ends)
     }

@@ -59,6 +59,11 @@ const MODULES: &[Module] = &[
         source: include_str!("../../lua/httpng/listen.lua"),
     },
     Module {
+        name: "httpng.ending",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/ending.lua"),
+    },
+    Module {
         name: "httpng",
         verbs: &[httpng::VERBS, host::VERBS],
         source: include_str!("../../lua/httpng.lua"),

@@ -6,6 +6,7 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod closing;
 mod head;
 mod queue;
 mod reply;
@@ -40,6 +41,7 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("write_header", reply::WRITE_HEADER),
     ("close", reply::CLOSE),
     ("is_closed", reply::IS_CLOSED),
+    ("on_close", closing::ON_CLOSE),
     ("mark", reply::MARK),
 ];
 
@@ -48,11 +50,16 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 pub(crate) struct Handler {
     /// Where the registry holds the function.
     pub(crate) anchor: i32,
+    /// Its fiber is cancelled when the client leaves.
+    pub(crate) cancels: bool,
 }
 
 /// The HTTP side of one TX thread.
 pub(crate) struct HttpHost {
     links: RefCell<Vec<Option<TxShore<Exchange>>>>,
+    /// Which end each link is: they are counted as they land.
+    numbers: RefCell<Vec<u64>>,
+    landed_total: Cell<u64>,
     trips: RefCell<Trips>,
     pins: Pins,
     sites: RefCell<Rc<Sites<Handler>>>,
@@ -76,6 +83,8 @@ impl HttpHost {
     pub(crate) fn new(vm: &Vm, witness: Option<Box<dyn Witness>>) -> Self {
         Self {
             links: RefCell::default(),
+            numbers: RefCell::default(),
+            landed_total: Cell::default(),
             trips: RefCell::default(),
             pins: Pins::new(vm),
             sites: RefCell::default(),
@@ -96,11 +105,27 @@ impl HttpHost {
         let mut links = self.links.borrow_mut();
         for end in ends {
             let shore = Some(end.land());
+            let number = self.landed_total.replace(self.landed_total.get() + 1);
+            let mut numbers = self.numbers.borrow_mut();
             match links.iter().position(Option::is_none) {
-                Some(free) => links[free] = shore,
-                None => links.push(shore),
+                Some(free) => (links[free], numbers[free]) = (shore, number),
+                None => {
+                    links.push(shore);
+                    numbers.push(number);
+                }
             }
         }
+    }
+
+    /// The link by which a request came. Absent when it is over.
+    pub(crate) fn link_of(&self, ticket: Ticket) -> Option<usize> {
+        self.with_trip(ticket, |trip| trip.berth)?
+            .map(|(link, _)| link)
+    }
+
+    /// The number of the end that a link is.
+    pub(crate) fn number_of(&self, link: usize) -> Option<u64> {
+        self.numbers.borrow().get(link).copied()
     }
 
     /// Replaces the handlers. Requests that a fiber has taken keep theirs. The former ones come
@@ -140,10 +165,17 @@ impl HttpHost {
                 self.on_shipwreck(realm, shuttle);
                 continue;
             }
+            let ticket = Ticket::from_u64(shuttle.tx_ticket);
             match shuttle.leg() {
                 Leg::Request => self.on_request(realm, link, shuttle),
-                Leg::Continue => self.on_continue(realm, shuttle),
-                Leg::Closed => self.on_closed(realm, shuttle),
+                Leg::Continue => {
+                    self.on_continue(realm, shuttle);
+                    self.look_after(ticket);
+                }
+                Leg::Closed => {
+                    self.on_closed(realm, shuttle);
+                    self.look_after(ticket);
+                }
                 leg => log::error!("a worker sent a shuttle with {leg:?}; it is given back"),
             }
         }
@@ -257,6 +289,7 @@ impl HttpHost {
                     trips.end(ticket);
                 } else {
                     self.wake_all(trip);
+                    trips.look_after(ticket);
                 }
             }
             // An answer or a release: nothing is pinned for it any more.
@@ -278,6 +311,7 @@ impl HttpHost {
         self.mark(Mark::TakeClientGone, trip.worker_ticket);
         trip.gone = true;
         trip.wake_all();
+        trips.look_after(ticket);
     }
 
     fn wake_next(&self, trip: &Trip) {

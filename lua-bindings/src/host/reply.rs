@@ -61,6 +61,9 @@ fn write(stack: &mut Stack) -> Outcome {
         begin(&realm, stack, ticket, 200, headers)?;
     }
     send_part(&realm, stack, ticket, body, is_last);
+    if is_last {
+        realm.http.look_after(ticket);
+    }
     stack.push_bool(is_last);
     Ok(1)
 }
@@ -95,6 +98,9 @@ fn write_header(stack: &mut Stack) -> Outcome {
     };
     begin(&realm, stack, ticket, whole(code), headers)?;
     send_part(&realm, stack, ticket, body, is_last);
+    if is_last {
+        realm.http.look_after(ticket);
+    }
     stack.push_bool(is_last);
     Ok(1)
 }
@@ -111,7 +117,10 @@ fn close(stack: &mut Stack) -> Outcome {
         return Ok(0);
     }
     match acquire(&realm, Some(&*stack), ticket, Some(Mark::CloseSleeps))? {
-        Verdict::Mine => send_close(&realm, ticket),
+        Verdict::Mine => {
+            send_close(&realm, ticket);
+            realm.http.look_after(ticket);
+        }
         Verdict::Over => tell_ignored(&realm, ticket),
     }
     Ok(0)

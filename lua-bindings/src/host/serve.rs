@@ -82,7 +82,7 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         let next = http.arrived.borrow_mut().pop_front();
         let Some(ticket) = next else { break };
         served += 1;
-        let done = catch_unwind(AssertUnwindSafe(|| serve(realm, ticket, thread)));
+        let done = catch_unwind(AssertUnwindSafe(|| serve(realm, me, ticket, thread)));
         if done.is_err() {
             // A mistake of ours (the panic was reported by its hook) costs this request only.
             log::error!("a request is given up after a panic");
@@ -129,12 +129,12 @@ fn wait_for_turn(http: &HttpHost, me: &FiberRef) -> bool {
 }
 
 /// Serves one request from its arrival to its end.
-fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
+fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) {
     let http = &realm.http;
     if !thread.is_fit(Desk::TOP) {
         renew(realm, thread);
     }
-    let Some(site) = prepare(realm, ticket, thread) else {
+    let Some(site) = prepare(realm, me, ticket, thread) else {
         return;
     };
     let worker_ticket = http.worker_ticket(ticket);
@@ -145,12 +145,18 @@ fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
         Called::Done => judge(realm, &mut thread.stack()),
         Called::Failed(failure) => Err(failure),
     };
+    // From here on everything is ours, and is not to be cancelled.
+    http.with_trip(ticket, |trip| trip.server = None);
     if reply.is_err() {
         renew(realm, thread);
     }
     let mut stack = thread.stack();
     if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
-        report(realm, &site, &failure);
+        if is_farewell(http, me, ticket, &failure) {
+            log::debug!("the handler of \"{site}\" was cancelled: its client has left");
+        } else {
+            report(realm, &site, &failure);
+        }
         let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack));
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
@@ -160,7 +166,7 @@ fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
 
 /// Puts the handler, `req` and `io` on the stack; the path of the site. Absent: there is nothing to
 /// call, and the request has been answered.
-fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
+fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
     let http = &realm.http;
     let sites = Rc::clone(&http.sites.borrow());
     let mut trips = http.trips.borrow_mut();
@@ -175,6 +181,11 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
         trips.end(ticket);
         return None;
     };
+    trip.server = Some(me.clone());
+    trip.cancels = site.value.cancels;
+    if trip.cancels {
+        trips.look_after(ticket);
+    }
     let mut stack = thread.stack();
     stack.push_anchored(site.value.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
@@ -234,6 +245,12 @@ fn flatten(realm: &Rc<Realm>, stack: &mut Stack, value: Slot) -> Result<(), Fail
         }
         Called::Failed(failure) => Err(failure),
     }
+}
+
+/// Whether a handler ended as one does that was cancelled because nobody waits for it any more.
+fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure) -> bool {
+    let is_deserted = http.with_trip(ticket, |trip| trip.cancels && trip.gone) != Some(false);
+    is_deserted && me.is_cancelled() && failure.message == "fiber is cancelled"
 }
 
 fn fault(message: String) -> Failure {
@@ -401,7 +418,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     let mut has_slept = false;
     loop {
         let is_away = http.with_trip(ticket, |trip| {
-            let is_away = trip.home.is_none() && !trip.answered;
+            let is_away = trip.home.is_none() && !trip.answered && !trip.is_orphan;
             if is_away {
                 trip.finisher = tx_runtime::current();
                 if !has_slept {
@@ -419,15 +436,18 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
         let _ = tx_runtime::park_uncancellable(None);
         realm.stats.resumed(&serving);
     }
-    http.with_trip(ticket, |trip| {
-        if trip.answered {
-            return;
+    let is_orphan = http.with_trip(ticket, |trip| {
+        if !trip.answered && !trip.is_orphan {
+            http.unpin(realm, trip, Mark::FiberUnrefs);
+            http.mark(Mark::AskToFree, trip.worker_ticket);
+            http.send(trip, Leg::Release);
         }
-        http.unpin(realm, trip, Mark::FiberUnrefs);
-        http.mark(Mark::AskToFree, trip.worker_ticket);
-        http.send(trip, Leg::Release);
+        trip.is_orphan
     });
-    http.trips.borrow_mut().end(ticket);
+    // The dispatcher sees to the end of one that was given up.
+    if is_orphan == Some(false) {
+        http.trips.borrow_mut().end(ticket);
+    }
 }
 
 impl HttpHost {
@@ -435,7 +455,9 @@ impl HttpHost {
     pub(crate) fn give_up(&self, realm: &Realm, ticket: Ticket) {
         let is_home = self.with_trip(ticket, |trip| {
             trip.ended = true;
+            trip.gone = true;
             trip.is_orphan = true;
+            trip.server = None;
             trip.wake_all();
             self.unpin(realm, trip, Mark::FiberUnrefs);
             let is_home = trip.home.is_some() || trip.answered;
@@ -444,6 +466,8 @@ impl HttpHost {
         });
         if is_home == Some(true) {
             self.trips.borrow_mut().end(ticket);
+        } else {
+            self.look_after(ticket);
         }
     }
 

@@ -11,6 +11,7 @@ use http_proto::{Exchange, RequestHead};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tx_runtime::FiberRef;
 
+use super::closing::{Closer, Due};
 use crate::limits::TRIPS_MAX_COUNT;
 use crate::pins::Pin;
 
@@ -79,6 +80,12 @@ pub(crate) struct Trip {
     pub(crate) waiters: VecDeque<Waiter>,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
     pub(crate) finisher: Option<FiberRef>,
+    /// The request's own fiber, while its handler runs.
+    pub(crate) server: Option<FiberRef>,
+    /// That fiber is cancelled when the client leaves.
+    pub(crate) cancels: bool,
+    /// Functions that wait for the end of the response.
+    pub(crate) closers: Vec<Closer>,
     /// Head and body of the request since the shuttle first left with a response.
     pub(crate) kept: bool,
     pub(crate) request: RequestHead,
@@ -184,6 +191,8 @@ impl Trip {
         self.ignored = false;
         self.kept = false;
         self.finisher = None;
+        self.server = None;
+        self.cancels = false;
         self.waiters.clear();
     }
 }
@@ -196,6 +205,8 @@ pub(crate) struct Trips {
     /// For each link, which slot the last request of each berth had: hails name berths.
     by_berth: Vec<Vec<u32>>,
     last_waiter: u64,
+    /// Functions whose response is over and that no fiber runs yet.
+    pub(super) due: VecDeque<Due>,
 }
 
 impl Trips {
@@ -250,7 +261,10 @@ impl Trips {
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if let Some(trip) = self.get(ticket) {
             trip.wake_all();
-            trip.reset();
+            // Nothing of it is here any more: whatever the worker does, it is over.
+            trip.answered = true;
+            self.look_after(ticket);
+            self.slots[ticket.index as usize].reset();
             self.free.push(ticket.index);
         }
     }
@@ -266,6 +280,18 @@ impl Trips {
         self.slots
             .iter()
             .any(|trip| trip.berth.is_some_and(|(from, _)| from == link))
+    }
+
+    /// All requests with their tickets.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Ticket, &Trip)> {
+        let taken = |trip: &&Trip| trip.berth.is_some();
+        (0..)
+            .zip(&self.slots)
+            .filter(move |(_, trip)| taken(trip))
+            .map(|(index, trip)| {
+                let generation = trip.generation;
+                (Ticket { index, generation }, trip)
+            })
     }
 
     /// How many requests there are.

@@ -33,13 +33,14 @@ pub(crate) fn check_at(stage: Stage, handler: &str, script: &str) -> String {
     play.end()
 }
 
-/// A handler as a program: the source is that of the function's body, with `req` and `io`.
-pub(crate) fn program(handler: &str) -> String {
+/// A handler as a program: the source is that of the function's body, with `req` and `io`. Other
+/// options stand before it, each followed by a comma.
+pub(crate) fn program_with(options: &str, handler: &str) -> String {
     format!(
         "local fiber, json = require 'fiber', require 'json'\n\
          local log, httpng = require 'log', require 'httpng'\n\
          G = G or {{}}\n\
-         httpng.cfg{{ handler = function(req, io)\n{handler}\nend }}"
+         httpng.cfg{{ {options} handler = function(req, io)\n{handler}\nend }}"
     )
 }
 
@@ -51,8 +52,12 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    pub(crate) fn begin(mut world: World, handler: &str) -> Self {
-        let status = world.run(&program(handler));
+    pub(crate) fn begin(world: World, handler: &str) -> Self {
+        Self::begin_with(world, "", handler)
+    }
+
+    pub(crate) fn begin_with(mut world: World, options: &str, handler: &str) -> Self {
+        let status = world.run(&program_with(options, handler));
         assert_eq!(status, MainStatus::Finished, "{:?}", logged());
         Self {
             world,

@@ -5,6 +5,7 @@
 mod beaten;
 mod capacity;
 mod check;
+mod closing;
 mod config;
 mod drawing;
 mod handlers;

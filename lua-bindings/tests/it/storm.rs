@@ -9,13 +9,19 @@ use lua_bindings::{MainStatus, Stage};
 use proptest::prelude::*;
 use shuttle_core::{Shuttle, Worker};
 
-use crate::check::program;
+use crate::check::program_with;
 use crate::world::{World, logged};
 
 /// What a handler does is a word of its path; `G.sent` is what it believes to have sent.
 const HANDLER: &str = r#"
-local sent = {}
-local number = req.path:match('%d+')
+local sent, path = {}, req.path
+G.expected = (G.expected or 0) + 1
+io:on_close(function(_, how)
+    G.closed = (G.closed or 0) + 1
+    G[how] = (G[how] or 0) + 1
+    if path:find('w') then fiber.sleep(0.001) end
+end)
+local number = path:match('%d+')
 G.sent = G.sent or {}
 G.sent[number] = sent
 local function piece(len) return string.char(97 + #sent % 26):rep(len) end
@@ -30,6 +36,7 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     elseif op == 'e' then io:write('')
     elseif op == 'w' then fiber.sleep(0.001)
     elseif op == 'y' then fiber.yield()
+    elseif op == 'p' then for _ = 1, 3 do pcall(fiber.sleep, 0.001) end
     elseif op == 'g' then collectgarbage('step')
     elseif op == 'f' then
         local body = piece(1500)
@@ -68,7 +75,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => "[slewygfhd]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => "[slewpygfhd]{0,6}[cLxrtn]?".prop_map(Step::Request),
         4 => Just(Step::Turn),
         4 => Just(Step::Look),
         6 => any::<usize>().prop_map(Step::Answer),
@@ -94,6 +101,8 @@ struct Storm {
     held: Vec<Shuttle<Worker, Exchange>>,
     seen: BTreeMap<u64, Seen>,
     berths: Vec<(u64, shuttle_core::BerthId)>,
+    /// The program, which is also what is reloaded.
+    program: String,
 }
 
 impl Storm {
@@ -116,7 +125,7 @@ impl Storm {
             }
             Step::Pass => self.world.pass(Duration::from_millis(1)),
             Step::Reload => {
-                let status = self.world.run(&program(HANDLER));
+                let status = self.world.run(&self.program);
                 assert_eq!(status, MainStatus::Finished, "{:?}", logged());
             }
             Step::Answer(_) | Step::Gone(_) => {}
@@ -193,15 +202,27 @@ impl Storm {
     }
 }
 
-fn run(stage: Stage, steps: &[Step]) {
+/// Values that the registry holds for somebody.
+const HELD: &str = "collectgarbage() local n = 0\n\
+    for key, value in pairs(debug.getregistry()) do\n\
+      if type(key) == 'number' and type(value) == 'function' then n = n + 1 end\n\
+    end\n\
+    held = held or n assert(held == n, n .. ' functions are held, not ' .. held)\n\
+    local closed, expected = G and G.closed, G and G.expected\n\
+    assert(closed == expected, tostring(closed) .. ' ends were told, not ' .. tostring(expected))";
+
+fn run(stage: Stage, steps: &[Step], cancels: bool) {
     let mut world = World::new(stage);
-    assert_eq!(world.run(&program(HANDLER)), MainStatus::Finished);
+    let program = program_with(&format!("cancel_on_disconnect = {cancels},"), HANDLER);
+    assert_eq!(world.run(&program), MainStatus::Finished);
+    assert_eq!(world.run(HELD), MainStatus::Finished);
     let (held, berths) = (Vec::new(), Vec::new());
     let mut storm = Storm {
         world,
         held,
         seen: BTreeMap::new(),
         berths,
+        program,
     };
     steps.iter().for_each(|step| storm.step(step));
     storm.calm_down();
@@ -209,6 +230,8 @@ fn run(stage: Stage, steps: &[Step]) {
     storm.world.pass(Duration::from_millis(50));
     assert_eq!(storm.world.env.open_requests(), 0);
     assert_eq!(storm.world.env.pins(), 0);
+    assert_eq!(storm.world.env.fibers(), 0);
+    assert_eq!(storm.world.run(HELD), MainStatus::Finished);
     let _ = logged();
     let tell = "for n, sent in pairs(G and G.sent or {}) do\n\
                 require('log').info('%s %s', n, table.concat(sent)) end";
@@ -232,6 +255,12 @@ proptest! {
     #[test]
     fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..3) {
         let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
-        run(stage, &steps);
+        run(stage, &steps, false);
+    }
+
+    #[test]
+    fn l13_handlers_are_cancelled_at_any_leg(steps in steps(), stage in 0..3) {
+        let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
+        run(stage, &steps, true);
     }
 }

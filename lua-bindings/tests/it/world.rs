@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     /// Workers that became too many and have not ended.
     pub(crate) shrinking: bool,
     pub(crate) forced: usize,
+    /// The numbers of the ends that belong to them.
+    pub(crate) leaving: Vec<u64>,
 }
 
 /// A network side that notes what it is asked.
@@ -57,6 +59,10 @@ impl HttpControl for Control {
 
     fn is_shrinking(&mut self) -> bool {
         self.0.borrow().shrinking
+    }
+
+    fn leaving(&self) -> Vec<u64> {
+        self.0.borrow().leaving.clone()
     }
 
     fn force_shrink(&mut self) {

@@ -13,6 +13,7 @@
 
 mod cli;
 mod client;
+mod closing;
 mod cmodules;
 mod demo;
 mod docs;
