@@ -8,7 +8,7 @@ local listen = require('httpng.listen')
 local router = require('httpng.router')
 
 ---@class httpng
-local httpng = { router = router }
+local httpng = { router = router, cookie = require('httpng.cookie') }
 
 -- Requests ------------------------------------------------------------------------------------
 
@@ -32,7 +32,7 @@ local FIELDS = {
 ---@field version_minor integer
 ---@field peer? httpng.address who asks
 ---@field ouraddr? httpng.address whom they asked
-local request = {}
+local request = require('httpng.request')
 
 ---@class httpng.address
 ---@field host string

@@ -69,6 +69,7 @@
 //!   meet, annotated).
 
 mod api;
+mod blocking;
 mod clock;
 mod config;
 mod env;
@@ -76,6 +77,7 @@ mod errors;
 mod fibers;
 mod host;
 mod limits;
+mod multipart;
 mod pins;
 mod raw;
 mod realm;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::blocking::Blocking;
 use crate::config::HttpControl;
 use crate::env::Stage;
 use crate::fibers::Fibers;
@@ -18,6 +19,7 @@ pub(crate) struct Realm {
     pub(crate) vm: Vm,
     pub(crate) fibers: Fibers,
     pub(crate) http: HttpHost,
+    pub(crate) blocking: Blocking,
     pub(crate) control: RefCell<Box<dyn HttpControl>>,
     pub(crate) stats: Arc<EnvStats>,
     pub(crate) stage: Cell<Stage>,
@@ -86,7 +88,8 @@ impl Realm {
         }
     }
 
-    fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
+    /// To be asked before each park: the error to raise if blocking is refused here.
+    pub(crate) fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
         may_park(&self.vm, stack)
             .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
         self.http.before_park();

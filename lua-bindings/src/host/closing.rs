@@ -1,6 +1,8 @@
 //! The end of a response, as others see it: functions that wait for it, handlers that are cancelled
 //! because of it, and handlers that do not end when their worker has to.
 
+use std::rc::Rc;
+
 use super::HttpHost;
 use super::request::ticket_of;
 use super::trips::{Ticket, Trip, Trips};
@@ -53,7 +55,9 @@ fn on_close(stack: &mut Stack) -> Outcome {
     }
     let realm = realm();
     let Ok(mut trips) = realm.http.trips.try_borrow_mut() else {
-        return Err(Raise::text("io:on_close: a finalizer cannot wait for the end"));
+        return Err(Raise::text(
+            "io:on_close: a finalizer cannot wait for the end",
+        ));
     };
     let waiting = trips.get(ticket).map(|trip| trip.closers.len());
     if waiting >= Some(CLOSERS_MAX_COUNT) {
@@ -123,10 +127,15 @@ impl HttpHost {
         self.trips.borrow_mut().look_after(ticket);
     }
 
-    /// Starts fibers for the functions that are due. Those for which there is no fiber stay due.
+    /// Starts fibers for the functions that are due, and one that has temporary files of requests
+    /// that are over removed. Those for which there is no fiber stay due.
     /// Whether any started. To be called outside of fibers.
-    pub(crate) fn start_closers(&self, realm: &Realm) -> bool {
-        let mut has_started = false;
+    pub(crate) fn start_closers(&self, realm: &Rc<Realm>) -> bool {
+        let files = std::mem::take(&mut self.trips.borrow_mut().left_files);
+        let mut has_started = !files.is_empty();
+        if has_started {
+            realm.discard(files);
+        }
         loop {
             let next = self.trips.borrow_mut().due.pop_front();
             let Some((closer, close)) = next else {

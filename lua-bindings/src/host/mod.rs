@@ -7,6 +7,7 @@
 //! protected call and no switch.
 
 mod closing;
+mod form;
 mod head;
 mod queue;
 mod reply;
@@ -36,6 +37,10 @@ use trips::{Trip, Trips};
 pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("req_index", request::INDEX),
     ("req_values", request::VALUES),
+    ("pairs", form::PAIRS),
+    ("form", form::FORM),
+    ("save", form::SAVE),
+    ("read", form::READ),
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
@@ -446,6 +451,7 @@ impl HttpHost {
     /// Ends the fibers of the pool that have nothing to do, and later the others.
     pub(crate) fn close(&self) {
         self.is_closing.set(true);
+        self.trips.borrow_mut().remove_files();
         for fiber in self.idle.borrow_mut().drain(..) {
             fiber.wake();
         }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use http_proto::{Exchange, RequestHead};
 use shuttle_core::{BerthId, Shuttle, Tx};
+use tempfile::TempPath;
 use tx_runtime::FiberRef;
 
 use super::closing::{Closer, Due};
@@ -86,6 +87,8 @@ pub(crate) struct Trip {
     pub(crate) cancels: bool,
     /// Functions that wait for the end of the response.
     pub(crate) closers: Vec<Closer>,
+    /// Temporary files of its form.
+    pub(crate) files: Vec<TempPath>,
     /// Head and body of the request since the shuttle first left with a response.
     pub(crate) kept: bool,
     pub(crate) request: RequestHead,
@@ -207,6 +210,8 @@ pub(crate) struct Trips {
     last_waiter: u64,
     /// Functions whose response is over and that no fiber runs yet.
     pub(super) due: VecDeque<Due>,
+    /// Temporary files of requests that are over.
+    pub(super) left_files: Vec<TempPath>,
 }
 
 impl Trips {
@@ -264,7 +269,9 @@ impl Trips {
             // Nothing of it is here any more: whatever the worker does, it is over.
             trip.answered = true;
             self.look_after(ticket);
-            self.slots[ticket.index as usize].reset();
+            let trip = &mut self.slots[ticket.index as usize];
+            self.left_files.append(&mut trip.files);
+            trip.reset();
             self.free.push(ticket.index);
         }
     }
@@ -280,6 +287,12 @@ impl Trips {
         self.slots
             .iter()
             .any(|trip| trip.berth.is_some_and(|(from, _)| from == link))
+    }
+
+    /// Removes all temporary files, here and now: the thread ends.
+    pub(super) fn remove_files(&mut self) {
+        self.left_files.clear();
+        self.slots.iter_mut().for_each(|trip| trip.files.clear());
     }
 
     /// All requests with their tickets.

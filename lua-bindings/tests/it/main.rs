@@ -8,6 +8,7 @@ mod check;
 mod closing;
 mod config;
 mod drawing;
+mod forms;
 mod handlers;
 mod lua_files;
 mod reload;

@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use http_proto::{Exchange, Mark, Version, Witness};
 use lua_bindings::{Env, EnvOptions, HttpControl, MainStatus, ServerConfig, Stage};
-use shuttle_core::{NoBell, TxEnd, WorkerEnd, WorkerShore, link};
+use shuttle_core::{Doorbell, NoBell, TxEnd, WorkerEnd, WorkerShore, link};
 
 /// What the program asked of the network side.
 #[derive(Default)]
@@ -94,6 +94,29 @@ impl Witness for Recorder {
     }
 }
 
+/// Rung by threads that have done blocking work.
+#[derive(Default)]
+struct Bell(Mutex<bool>, Condvar);
+
+impl Doorbell for Bell {
+    fn ring(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+}
+
+impl Bell {
+    /// Waits until it is rung: nothing that a test has done takes so long.
+    fn wait(&self) {
+        let rung = self.0.lock().unwrap();
+        let patience = Duration::from_secs(20);
+        let waited = self.1.wait_timeout_while(rung, patience, |rung| !*rung);
+        let (mut rung, _) = waited.unwrap();
+        assert!(*rung, "blocking work does not end");
+        *rung = false;
+    }
+}
+
 thread_local! {
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
@@ -123,6 +146,7 @@ pub(crate) fn logged() -> Vec<String> {
 pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) asked: Rc<RefCell<Asked>>,
+    bell: Arc<Bell>,
     pub(crate) worker: Option<WorkerShore<Exchange>>,
     pub(crate) marks: Arc<std::sync::Mutex<Vec<Mark>>>,
     start: Instant,
@@ -158,16 +182,19 @@ impl World {
             panics_at,
         };
         let witness = watched.then(|| Box::new(recorder) as Box<dyn Witness>);
+        let bell = Arc::new(Bell::default());
         let options = EnvOptions {
             args: vec!["test".to_owned()],
             witness,
             stage,
+            doorbell: Some(Arc::clone(&bell) as Arc<dyn Doorbell>),
         };
         let env = Env::new(options, Box::new(Control(Rc::clone(&asked)))).unwrap();
         let (start, elapsed) = (Instant::now(), Cell::default());
         Self {
             env,
             asked,
+            bell,
             worker: None,
             marks,
             start,
@@ -192,13 +219,17 @@ impl World {
         }
     }
 
-    /// Turns until nothing moves without time passing.
+    /// Turns until nothing moves without time passing, and no other thread works for us.
     pub(crate) fn settle(&mut self) {
         for _ in 0..100_000 {
             let now = self.start + self.elapsed.get();
-            if !self.env.turn(now).is_busy {
+            if self.env.turn(now).is_busy {
+                continue;
+            }
+            if self.env.blocking_work() == 0 {
                 return;
             }
+            self.bell.wait();
         }
         panic!("the fibers do not come to rest");
     }

@@ -184,23 +184,3 @@ fn l13_stubborn_handlers_do_not_hold_up_a_signal() {
         assert_eq!(server.stop(), 4);
     }
 }
-
-#[test]
-fn several_cookies_leave_as_lines_of_their_own() {
-    let routes = [(
-        "/cookies",
-        "return { headers = { ['set-cookie'] = { 'a=1', 'b=2; Path=/' } } }",
-    )];
-    for setup in PLAIN {
-        let server = Server::start(&program(&routes), setup);
-        let mut client = server.connect();
-        client.get("/cookies");
-        let response = client.response();
-        let fields = response.head.fields.iter();
-        let cookies: Vec<&str> = fields
-            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
-            .map(|(_, value)| value.as_str())
-            .collect();
-        assert_eq!(cookies, ["a=1", "b=2; Path=/"], "{setup:?}");
-    }
-}

@@ -18,6 +18,7 @@ mod cmodules;
 mod demo;
 mod docs;
 mod drawing;
+mod forms;
 mod graceful;
 mod handlers;
 mod harness;
