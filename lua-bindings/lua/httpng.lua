@@ -447,8 +447,8 @@ function httpng.force_decrease_threads(timeout)
     if state == 'stopping' then error('Shutdown is in progress', 2) end
     if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
     timeout = ending.seconds(timeout, running.thread_termination_timeout)
-    local function has_shrunk() return not core.is_shrinking() end
-    local wait = ending.waiter(has_shrunk, core.give_up_leaving, timeout)
+    local have_gone = ending.have_gone(core.is_shrinking)
+    local wait = ending.waiter(have_gone, core.give_up_leaving, timeout)
     core.force_shrink()
     wait()
 end

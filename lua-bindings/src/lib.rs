@@ -65,6 +65,8 @@
 //! * Blocking is refused where it would corrupt: outside of fibers, in finalizers, in hooks, in
 //!   callbacks: `raw/guard.rs`.
 //! * Whoever sends owns the shuttle, and queues for it: `host/trips.rs`, `host/reply.rs`.
+//! * Who waits for the end of a response is told once, and a handler is cancelled only while it
+//!   runs: `host/closing.rs`.
 //! * The modules are `api/*.rs` (verbs that never run user code) and `../lua/*.lua` (what users
 //!   meet, annotated).
 

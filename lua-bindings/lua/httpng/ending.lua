@@ -36,16 +36,30 @@ function ending.waiter(is_over, give_up, timeout)
     end
 end
 
----Threads that became too many have `timeout` seconds, then their connections are reset. Their
+-- Which decrease of the number of threads is the last one.
+local decrease = 0
+
+---A function that tells whether the threads of the present decrease are gone; also when there has
+---been another one since.
+---@param is_shrinking fun(): boolean
+---@return fun(): boolean
+function ending.have_gone(is_shrinking)
+    local present = decrease
+    return function() return decrease ~= present or not is_shrinking() end
+end
+
+---To be called at each decrease. Threads that became too many have `timeout` seconds, then their connections are reset. Their
 ---handlers have as long again. 0 or less: for ever.
 ---@param is_shrinking fun(): boolean
 ---@param give_up fun()
 ---@param timeout number seconds
 function ending.reap(is_shrinking, give_up, timeout)
+    decrease = decrease + 1
     if timeout <= 0 then return end
+    local have_gone = ending.have_gone(is_shrinking)
     local deadline = fiber.clock() + 2 * timeout
     local reaper = fiber.new(function()
-        while is_shrinking() do
+        while not have_gone() do
             if fiber.clock() >= deadline then give_up() end
             fiber.sleep(math.min(LONG_PAUSE, timeout))
         end

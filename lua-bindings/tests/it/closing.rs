@@ -472,6 +472,36 @@ fn l13_after_a_decrease_stubborn_handlers_have_their_time_twice() {
 }
 
 #[test]
+fn l13_each_decrease_has_its_own_time() {
+    let mut play = Play::begin(World::new(Stage::Three), "return {}");
+    start(
+        &mut play,
+        &format!(
+            "log, G = require('log'), {{}}\n\
+             function to(n)\n\
+               httpng.cfg{{threads = n, thread_termination_timeout = 2,\n\
+                 handler = function(req, io) {STUBBORN} end}}\n\
+             end\n\
+             to(3)"
+        ),
+    );
+    play.run("GET /\nturn\ngone 1");
+    play.world.asked.borrow_mut().leaving = vec![0];
+    start(&mut play, "to(2)");
+    // Between two looks one decrease is over and the next begins.
+    play.run("pass 3500");
+    play.world.asked.borrow_mut().shrinking = false;
+    start(&mut play, "to(1)");
+    play.run("pass 3900");
+    assert!(!play.text().contains("does not end"), "{}", play.text());
+    play.run("pass 200\nlook");
+    assert!(play.text().contains("does not end"), "{}", play.text());
+    play.world.asked.borrow_mut().shrinking = false;
+    enough(&mut play);
+    play.end();
+}
+
+#[test]
 fn l13_a_handler_of_a_thread_that_leaves_may_force_it() {
     let handler = "httpng.cfg{threads = 1, handler = function() end}\n\
                    io:on_close(function(_, how) log.info('%s', how) end)\n\
