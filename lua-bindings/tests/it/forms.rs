@@ -325,6 +325,20 @@ fn files_are_saved_elsewhere() {
     assert_eq!(std::fs::metadata(&target).unwrap().len(), 1 << 20);
 }
 
+/// Linux has one in memory. Where it is not another one, renaming works there as well.
+#[test]
+fn files_are_saved_on_another_file_system() {
+    let memory = Path::new("/dev/shm");
+    let Ok(folder) = tempfile::tempdir_in(memory) else {
+        return;
+    };
+    let target = folder.path().join("kept");
+    let handler = format!("show(req:form().f:save('{}'))", target.display());
+    let seen = ask(&handler, "/", &[MULTIPART], large().as_bytes());
+    assert_eq!(seen, "true\n");
+    assert_eq!(std::fs::metadata(&target).unwrap().len(), 1 << 20);
+}
+
 #[test]
 fn others_are_served_while_a_file_is_written() {
     let handler = "if req.path == '/other' then return { body = 'other' } end\n\
