@@ -12,6 +12,7 @@ end
 local octets = { ['content-type'] = 'application/octet-stream' }
 local text = { ['content-type'] = 'text/plain' }
 local part = ('x'):rep(16 * 1024)
+local tick = ('x'):rep(16)
 local body_64k = ('x'):rep(64 * 1024)
 local body_1m = ('x'):rep(1024 * 1024)
 
@@ -29,6 +30,13 @@ local routes = {
         io:write_header(200, octets)
         for _ = 1, 64 do
             io:write(part)
+        end
+        io:close()
+    end,
+    ['/ticks'] = function(_, io)
+        io:write_header(200, octets)
+        for _ = 1, 1000 do
+            io:write(tick)
         end
         io:close()
     end,

@@ -7,6 +7,7 @@ const https = require('https');
 const text = { 'content-type': 'text/plain' };
 const octets = { 'content-type': 'application/octet-stream' };
 const part = Buffer.alloc(16 * 1024, 'x');
+const tick = Buffer.alloc(16, 'x');
 const body64k = Buffer.alloc(64 * 1024, 'x');
 const body1m = Buffer.alloc(1024 * 1024, 'x');
 
@@ -15,11 +16,11 @@ function answer(res, headers, body) {
   res.end(body);
 }
 
-function stream(res, left) {
+function stream(res, part, left) {
   while (left > 0) {
     left -= 1;
     if (!res.write(part)) {
-      res.once('drain', () => stream(res, left));
+      res.once('drain', () => stream(res, part, left));
       return;
     }
   }
@@ -33,7 +34,10 @@ function handler(req, res) {
     case '/1m': return answer(res, octets, body1m);
     case '/stream':
       res.writeHead(200, octets);
-      return stream(res, 64);
+      return stream(res, part, 64);
+    case '/ticks':
+      res.writeHead(200, octets);
+      return stream(res, tick, 1000);
     case '/echo': {
       const parts = [];
       req.on('data', (data) => parts.push(data));

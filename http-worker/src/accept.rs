@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustls::ServerConfig;
+use slab::Slab;
 
-use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_RETRY_MS};
-use crate::listener::Listener;
+use crate::control::{Listening, Receipt};
+use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_RETRY_MS, LEAVE_DOOR_MAX_MS, LEAVE_DOOR_MS};
+use crate::listener::{Listener, let_nobody_new_in};
 
 /// Wakes the worker.
 pub(crate) const WAKE: Token = Token(usize::MAX);
@@ -25,18 +27,33 @@ pub(crate) struct Accepted {
 
 struct Door {
     socket: TcpListener,
+    addr: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     /// Our address, unless it is a wildcard and has to be asked for each connection.
     local: Option<SocketAddr>,
     /// Whether connections may be waiting: the kernel says so once, and it stays true until an
     /// accept finds nothing.
     is_ready: bool,
+    /// Its address was given up: it is closed when everybody who waits at it is in.
+    leave: Option<Leave>,
+}
+
+/// How a door is left.
+struct Leave {
+    /// Not before: the last ones may still be shaking hands with the kernel.
+    from: Instant,
+    /// Then at the latest, though some wait: there may be no room for them.
+    until: Instant,
+    /// Held until the door is closed.
+    _receipt: Receipt,
 }
 
 /// All listening sockets of a worker.
 #[derive(Default)]
 pub(crate) struct Doors {
-    doors: Vec<Door>,
+    doors: Slab<Door>,
+    /// How many of them are being left.
+    leaving_count: usize,
     /// Set while the system has no descriptors for us.
     retry_at: Option<Instant>,
 }
@@ -44,20 +61,29 @@ pub(crate) struct Doors {
 impl Doors {
     /// Watches one more socket.
     pub(crate) fn add(&mut self, registry: &Registry, listener: Listener) -> io::Result<()> {
+        self.open(registry, listener).map(drop)
+    }
+
+    /// Says under which key it is kept.
+    fn open(&mut self, registry: &Registry, listener: Listener) -> io::Result<usize> {
         let Listener { socket, tls } = listener;
         socket.set_nonblocking(true)?;
         // Bound by others, it may lack the option that `bind` sets; accepted sockets inherit it.
         socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
         let addr = socket.local_addr()?;
         let mut socket = TcpListener::from_std(socket);
-        registry.register(&mut socket, token(self.doors.len()), Interest::READABLE)?;
-        self.doors.push(Door {
+        let place = self.doors.vacant_entry();
+        let key = place.key();
+        registry.register(&mut socket, token(key), Interest::READABLE)?;
+        place.insert(Door {
             socket,
+            addr,
             tls: tls.map(|tls| Arc::clone(&tls.server)),
             local: (!addr.ip().is_unspecified()).then_some(addr),
             is_ready: false,
+            leave: None,
         });
-        Ok(())
+        Ok(key)
     }
 
     /// Takes note of a readiness event. False: the token is not that of a door.
@@ -74,12 +100,23 @@ impl Doors {
 
     /// Whether [`accept`](Self::accept) should be called without waiting for an event.
     pub(crate) fn is_ready(&self) -> bool {
-        self.retry_at.is_none() && self.doors.iter().any(|door| door.is_ready)
+        self.retry_at.is_none() && self.doors.iter().any(|(_, door)| door.is_ready)
     }
 
     /// When to call [`accept`](Self::accept) although nothing happens.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.retry_at
+    }
+
+    /// When to call [`close_left`](Self::close_left) although nothing happens.
+    pub(crate) fn next_leave(&self) -> Option<Instant> {
+        if self.leaving_count == 0 {
+            return None;
+        }
+        self.doors
+            .iter()
+            .filter_map(|(_, door)| door.leaves_at())
+            .min()
     }
 
     /// Takes at most `room` connections, and at most one batch from each door. Says how often the
@@ -95,7 +132,7 @@ impl Doors {
         }
         self.retry_at = None;
         let mut refused = 0;
-        for door in self.doors.iter_mut().filter(|door| door.is_ready) {
+        for (_, door) in self.doors.iter_mut().filter(|(_, door)| door.is_ready) {
             let batch = room.min(ACCEPT_BATCH_COUNT);
             match door.accept_batch(batch, &mut take) {
                 Ok(count) => room -= count,
@@ -111,7 +148,7 @@ impl Doors {
 
     /// Assumes that connections are waiting at every door.
     pub(crate) fn look_again(&mut self) {
-        for door in &mut self.doors {
+        for (_, door) in &mut self.doors {
             door.is_ready = true;
         }
     }
@@ -123,30 +160,94 @@ impl Doors {
     pub(crate) fn replace(
         &mut self,
         registry: &Registry,
-        listeners: Vec<Listener>,
+        listening: Listening,
+        now: Instant,
     ) -> io::Result<()> {
-        let mut new = Self::default();
-        for listener in listeners {
-            if let Err(e) = new.add(registry, listener) {
-                new.close(registry);
-                return Err(e);
+        let before: Vec<usize> = self.doors.iter().map(|(key, _)| key).collect();
+        self.open_all(registry, listening.listeners)?;
+        for key in before {
+            let door = &mut self.doors[key];
+            if door.leave.is_some() {
+                continue;
+            }
+            if listening.given_up.contains(&door.addr) {
+                door.begin_to_leave(listening.receipt.clone(), now);
+                self.leaving_count += 1;
+            } else {
+                self.close_one(registry, key);
             }
         }
-        std::mem::replace(self, new).close(registry);
         Ok(())
+    }
+
+    /// All of them, or none.
+    fn open_all(&mut self, registry: &Registry, listeners: Vec<Listener>) -> io::Result<()> {
+        let mut opened = Vec::new();
+        for listener in listeners {
+            match self.open(registry, listener) {
+                Ok(key) => opened.push(key),
+                Err(e) => {
+                    for key in opened {
+                        self.close_one(registry, key);
+                    }
+                    return Err(e);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes those that were to be left and at which nobody waits any more.
+    pub(crate) fn close_left(&mut self, registry: &Registry, now: Instant) {
+        if self.leaving_count == 0 {
+            return;
+        }
+        let is_due = |door: &Door| door.leaves_at().is_some_and(|at| at <= now);
+        let due = self.doors.iter().filter(|(_, door)| is_due(door));
+        let due: Vec<usize> = due.map(|(key, _)| key).collect();
+        due.into_iter()
+            .for_each(|key| self.close_one(registry, key));
+    }
+
+    fn close_one(&mut self, registry: &Registry, key: usize) {
+        let mut door = self.doors.remove(key);
+        self.leaving_count -= usize::from(door.leave.is_some());
+        // If it is not watched, all is well.
+        let _ = registry.deregister(&mut door.socket);
     }
 
     /// Closes all of them. The poll has to be told: it watches the socket, not the handle, and
     /// others may hold handles of the same socket.
     pub(crate) fn close(&mut self, registry: &Registry) {
-        for mut door in std::mem::take(self).doors {
-            // If it is not watched, all is well.
-            let _ = registry.deregister(&mut door.socket);
-        }
+        let all: Vec<usize> = self.doors.iter().map(|(key, _)| key).collect();
+        all.into_iter()
+            .for_each(|key| self.close_one(registry, key));
+        self.retry_at = None;
     }
 }
 
 impl Door {
+    fn begin_to_leave(&mut self, receipt: Receipt, now: Instant) {
+        let are_kept_out = let_nobody_new_in(&self.socket);
+        let wait_ms = if are_kept_out { LEAVE_DOOR_MS } else { 0 };
+        self.is_ready = true;
+        self.leave = Some(Leave {
+            from: now + Duration::from_millis(wait_ms),
+            until: now + Duration::from_millis(LEAVE_DOOR_MAX_MS),
+            _receipt: receipt,
+        });
+    }
+
+    /// When it is to be closed, as far as is known now.
+    fn leaves_at(&self) -> Option<Instant> {
+        let leave = self.leave.as_ref()?;
+        Some(if self.is_ready {
+            leave.until
+        } else {
+            leave.from
+        })
+    }
+
     fn accept_batch(&mut self, batch: usize, take: &mut impl FnMut(Accepted)) -> io::Result<usize> {
         for count in 0..batch {
             let (stream, peer) = match self.socket.accept() {

@@ -6,10 +6,13 @@
 //! computes from the state it finds what the connection waits for: which events
 //! ([`interest`](Conn::interest)), and how long ([`wait`](Conn::wait)). Neither is kept by hand.
 
+mod body;
 mod ending;
 mod input;
+mod more;
 mod outbox;
 mod trips;
+mod upload;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,9 +27,10 @@ use shuttle_core::{Shuttle, Worker};
 use self::ending::End;
 use self::outbox::Outbox;
 use self::trips::Trip;
+use self::upload::Upload;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::DRAIN_IDLE_MS;
+use crate::limits::{DRAIN_IDLE_MS, LOOKS_PER_TURN_COUNT};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -85,6 +89,8 @@ pub(crate) struct Conn {
     input: Vec<u8>,
     /// The request being received, or complete and waiting.
     incoming: Option<Box<Incoming>>,
+    /// The body that is received while its request is with the other shore.
+    upload: Option<Upload>,
     /// Requests that are not answered to the end, in their order.
     trips: VecDeque<Trip>,
     outbox: Outbox,
@@ -102,6 +108,8 @@ pub(crate) struct Conn {
     has_turn: bool,
     /// It is in the list of those to be driven again.
     is_again: bool,
+    /// How often it may still look, in this turn, for what was appended to its shuttles.
+    looks_left: usize,
     /// What it waits for, and since when.
     wait: Wait,
     since: Instant,
@@ -138,6 +146,7 @@ impl Conn {
             engine: Engine::new(cx.h1_limits()),
             input: Vec::new(),
             incoming: None,
+            upload: None,
             trips: VecDeque::new(),
             outbox: Outbox::default(),
             end: None,
@@ -147,6 +156,7 @@ impl Conn {
             is_waiting: false,
             has_turn: false,
             is_again: false,
+            looks_left: 0,
             since: cx.now,
             watches_writes: false,
         })
@@ -193,13 +203,14 @@ impl Conn {
         &mut self,
         shuttle: Shuttle<Worker, Exchange>,
     ) -> Result<(), Shuttle<Worker, Exchange>> {
-        match self
-            .trips
-            .iter_mut()
-            .find(|trip| trip.waits_for(shuttle.berth()))
-        {
-            Some(trip) => trip.take_home(shuttle),
-            None => return Err(shuttle),
+        let berth = shuttle.berth();
+        if let Some(trip) = self.trips.iter_mut().find(|trip| trip.waits_for(berth)) {
+            trip.take_home(shuttle);
+            return Ok(());
+        }
+        match &mut self.upload {
+            Some(upload) if upload.body.waits_for(berth) => upload.body.take_home(shuttle),
+            _ => return Err(shuttle),
         }
         Ok(())
     }
@@ -226,6 +237,7 @@ impl Conn {
     /// Takes in, answers and gives out for as long as something moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
@@ -253,7 +265,8 @@ impl Conn {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
-        if reads_on && self.list() {
+        let goes_on = reads_on || self.is_cut_short();
+        if goes_on && self.list() {
             cx.again.push_back(self.token);
         }
         if let Err(e) = self.watch(cx) {
@@ -299,6 +312,8 @@ impl Conn {
         }
         match self.engine.phase() {
             _ if self.has_complete_request() => Wait::Trip,
+            // Never while it is us who make the client wait.
+            Phase::Body if self.upload.is_some() && !self.upload_waits_for_client() => Wait::Trip,
             Phase::Body => Wait::Body,
             Phase::Head => Wait::Head,
             Phase::Idle | Phase::Done if !self.trips.is_empty() => Wait::Trip,

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use http_proto::drawing::{Mark, Witness};
 use http_proto::h1::{self, Encoder, RequestFacts};
-use http_proto::{Exchange, Fields, Leg, RequestHead};
+use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
-use crate::routes::Routes;
+use crate::routes::{App, Routes, Serve};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -26,10 +26,19 @@ pub(crate) struct Incoming {
     pub(crate) facts: RequestFacts,
     /// Names the request to witnesses.
     pub(crate) ticket: u64,
-    /// It is whole and waits for its turn or for a berth.
+    /// It crosses before its body, which follows in pieces.
+    pub(crate) streams: bool,
+    /// It is whole, or as much of it as crosses at first, and waits for its turn or for a berth.
     pub(crate) is_complete: bool,
     /// The client waits for `100 Continue`.
     pub(crate) owes_continue: bool,
+}
+
+/// The shuttle of a request, and that of its body if it travels apart.
+pub(crate) type Boarded = (Shuttle<Worker, Exchange>, Option<Shuttle<Worker, Exchange>>);
+
+fn berths_for(is_pair: bool) -> u16 {
+    if is_pair { 2 } else { 1 }
 }
 
 /// What the worker remembers of a berth that travels.
@@ -57,8 +66,8 @@ pub(crate) struct Cx {
     pub(crate) wheel: Wheel,
     /// Connections that have something to do although no event will say so.
     pub(crate) again: VecDeque<ConnToken>,
-    /// Connections with a request that wait for a berth, first come first served.
-    pub(crate) waiting: VecDeque<ConnToken>,
+    /// Connections with a request that wait for so many berths, first come first served.
+    pub(crate) waiting: VecDeque<(ConnToken, u16)>,
     pub(crate) is_draining: bool,
     notes: Box<[Note]>,
     witness: Option<Box<dyn Witness>>,
@@ -138,12 +147,47 @@ impl Cx {
         self.published(Mark::SendClientGone, ticket);
     }
 
-    /// Takes a free berth, unless others wait for one and it is not this one's turn.
-    pub(crate) fn board(&mut self, has_turn: bool) -> Option<Shuttle<Worker, Exchange>> {
-        if !has_turn && !self.waiting.is_empty() {
+    /// How the application wants requests for this path.
+    pub(crate) fn app(&self, path: &[u8]) -> App {
+        match self.routes.find(path).map(|site| &site.value) {
+            Some(Serve::App(app)) => app.clone(),
+            None => App::default(),
+        }
+    }
+
+    /// Takes a free berth, unless others wait for one and it is not this one's turn; or two at
+    /// once, or none: who had one and waited for another could wait for others who do the same.
+    pub(crate) fn board(&mut self, is_pair: bool, has_turn: bool) -> Option<Boarded> {
+        let is_overtaking = !has_turn && !self.waiting.is_empty();
+        if is_overtaking || !self.has_berths(berths_for(is_pair)) {
             return None;
         }
-        self.shore.board()
+        let first = self.shore.board()?;
+        let second = is_pair.then(|| self.shore.board()).flatten();
+        Some((first, second))
+    }
+
+    /// Joins the queue of those that wait for berths.
+    pub(crate) fn wait_for_berth(&mut self, conn: ConnToken, is_pair: bool) {
+        self.waiting.push_back((conn, berths_for(is_pair)));
+        self.stats.waits_for_berth.one();
+    }
+
+    /// Whether there is what the first of the queue waits for.
+    pub(crate) fn has_berths_for_first(&self) -> bool {
+        let first = self.waiting.front();
+        first.is_some_and(|&(_, count)| self.has_berths(count))
+    }
+
+    /// Whether so many more may cross. When none does, any number may that there are berths for:
+    /// who needs two would wait for ever where one is the limit.
+    fn has_berths(&self, count: u16) -> bool {
+        let (travelling, berths) = (self.shore.travelling(), self.shore.berths());
+        let limit = match travelling {
+            0 => berths,
+            _ => berths.min(self.limits.shuttles_count),
+        };
+        count <= limit.saturating_sub(travelling)
     }
 
     /// Notes who waits for the shuttle that is about to be sent.
@@ -173,7 +217,9 @@ impl Cx {
             log::error!("{shuttle:?} came home as if done while bytes were lent by it");
             return drop(shuttle);
         }
-        self.mark(Mark::FreeShuttle, shuttle.worker_ticket);
+        if !shuttle.carries_body {
+            self.mark(Mark::FreeShuttle, shuttle.worker_ticket);
+        }
         let note = std::mem::take(&mut self.notes[usize::from(shuttle.berth().index())]);
         self.let_go_of_body(note.body_bytes);
         shuttle.clear(KEEP_BYTES);
@@ -205,7 +251,26 @@ impl Cx {
                 shuttle.mark_client_gone();
                 self.close(shuttle);
             }
+            Leg::Free | Leg::WantBody if shuttle.carries_body && !shuttle.is_abandoned() => {
+                self.cut_body(shuttle);
+            }
             _ => self.free(shuttle),
+        }
+    }
+
+    /// Tells the other shore, which may wait for it, that nothing more of a body will come.
+    fn cut_body(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        shuttle.body.clear();
+        match shuttle.advance(Leg::Body) {
+            Ok(()) => {
+                shuttle.last = true;
+                shuttle.fault = Some(BodyFault::Closed);
+                self.shore.send(shuttle);
+            }
+            Err(e) => {
+                log::error!("{shuttle:?}: {e}");
+                self.free(shuttle);
+            }
         }
     }
 
@@ -226,6 +291,7 @@ impl Cx {
         if self.spares.len() < SPARES_COUNT {
             incoming.body.clear();
             incoming.body.shrink_to(KEEP_BYTES);
+            incoming.streams = false;
             incoming.is_complete = false;
             incoming.owes_continue = false;
             self.spares.push(incoming);

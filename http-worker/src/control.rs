@@ -1,5 +1,6 @@
 //! The control plane: rare commands, over their own channel, apart from what requests travel on.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
@@ -16,10 +17,9 @@ use crate::routes::Routes;
 pub enum Command {
     /// Listen here too.
     Listen(Listener),
-    /// Listen here and nowhere else. Sockets of which somebody else holds a handle lose nothing by
-    /// that; what waits in the others is reset by the kernel. If one of these cannot be watched,
-    /// that is logged and everything stays as it is.
-    ListenOnly(Vec<Listener>),
+    /// Listen here and nowhere else. If one of these sockets cannot be watched, that is logged and
+    /// everything stays as it is.
+    ListenOnly(Listening),
     /// Keep these bounds from now on.
     Limits(Box<Limits>),
     /// Requests whose head arrives from now on are served by these.
@@ -34,6 +34,51 @@ pub enum Command {
     /// Reset all connections now, take the shuttles home and end.
     Stop,
 }
+
+/// Where a worker is to listen, and how it parts with its former sockets.
+#[derive(Debug, Default)]
+pub struct Listening {
+    /// All of it.
+    pub listeners: Vec<Listener>,
+    /// Nobody will listen at these addresses any more. Sockets there are closed a moment later,
+    /// when everybody is in who waits at them. Others are closed at once: if nobody else holds a
+    /// handle of one, the kernel resets who waits there.
+    pub given_up: Vec<SocketAddr>,
+    /// Given back when all of it is done.
+    pub receipt: Receipt,
+}
+
+impl From<Vec<Listener>> for Listening {
+    /// Sockets that change hands, with nothing given up.
+    fn from(listeners: Vec<Listener>) -> Self {
+        Self {
+            listeners,
+            ..Self::default()
+        }
+    }
+}
+
+/// Knows whether commands were obeyed to the end: each that wants it known carries a [`Receipt`].
+#[derive(Debug, Default)]
+pub struct Receipts(Arc<()>);
+
+impl Receipts {
+    /// One for a command.
+    #[must_use]
+    pub fn issue(&self) -> Receipt {
+        Receipt(Arc::clone(&self.0))
+    }
+
+    /// Whether some command was not yet obeyed. A worker that has ended obeys none, and holds
+    /// none up.
+    pub fn are_out(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+/// Goes with a command and is dropped when that was obeyed. `Default` is for whom nobody waits.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
 /// Wakes a worker out of its poll. Rung for shuttles by the other shore, and for commands.
 pub(crate) struct WorkerBell(Waker);

@@ -49,12 +49,15 @@ pub(crate) struct Parts {
     pub(crate) doors: Doors,
     pub(crate) commands: Receiver<Command>,
     pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) alive: Arc<()>,
     pub(crate) shore: WorkerShore<Exchange>,
     pub(crate) clock: Clock,
 }
 
 /// A running worker.
 pub(crate) struct Core {
+    /// Fields are dropped in order: this one before the shore is left.
+    _alive: Arc<()>,
     poll: Poll,
     events: Events,
     doors: Doors,
@@ -86,6 +89,7 @@ impl Core {
             doors,
             commands,
             stats,
+            alive,
             shore,
             clock,
         } = parts;
@@ -108,6 +112,7 @@ impl Core {
         );
         cx.routes = routes;
         Self {
+            _alive: alive,
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN_COUNT),
             doors,
@@ -164,6 +169,7 @@ impl Core {
         let seen = self.serve_events();
         self.found_nothing = seen == 0 && pause == Some(Duration::ZERO);
         handled += seen + self.accept() + self.obey();
+        self.doors.close_left(&self.cx.registry, self.cx.now);
         self.serve_timers();
         self.advance_ending();
         if flush == Flush::EachTurn {
@@ -231,8 +237,8 @@ impl Core {
 
     /// Lets those that wait for a berth have one, in their order.
     fn serve_waiting(&mut self) {
-        while self.cx.shore.travelling() < self.cx.shore.berths() {
-            let Some(token) = self.cx.waiting.pop_front() else {
+        while self.cx.has_berths_for_first() {
+            let Some((token, _)) = self.cx.waiting.pop_front() else {
                 break;
             };
             self.serve(token, Conn::on_turn);
@@ -275,10 +281,8 @@ impl Core {
 
     /// Something is to be done for which no event will come.
     fn has_work(&self) -> bool {
-        let shore = &self.cx.shore;
         let has_room = self.conns.len() < self.cx.limits.connections_count;
-        let has_berth = shore.travelling() < shore.berths();
-        (has_berth && !self.cx.waiting.is_empty())
+        self.cx.has_berths_for_first()
             || self.has_more_arrivals
             || !self.cx.again.is_empty()
             || self.was_woken
@@ -291,6 +295,7 @@ impl Core {
         let deadlines = [
             self.cx.wheel.next_due(),
             self.doors.retry_at(),
+            self.doors.next_leave(),
             self.stage.deadline(),
         ];
         let first: Option<Instant> = deadlines.into_iter().flatten().min();
@@ -396,7 +401,7 @@ impl Core {
                 self.cx.limits_version += 1;
             }
             Command::Listen(listener) => self.listen(listener),
-            Command::ListenOnly(listeners) => self.listen_only(listeners),
+            Command::ListenOnly(listening) => self.listen_only(listening),
             Command::Drain { deadline_ms } => self.drain(deadline_ms),
             Command::Stop => self.stop(),
         }
@@ -411,11 +416,12 @@ impl Core {
         }
     }
 
-    fn listen_only(&mut self, listeners: Vec<crate::Listener>) {
+    fn listen_only(&mut self, listening: crate::Listening) {
         if self.stage != Stage::Serving {
             return;
         }
-        if let Err(e) = self.doors.replace(&self.cx.registry, listeners) {
+        let (registry, now) = (&self.cx.registry, self.cx.now);
+        if let Err(e) = self.doors.replace(registry, listening, now) {
             log::error!("listeners cannot be watched, the former ones stay: {e}");
         }
     }

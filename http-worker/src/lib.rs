@@ -50,6 +50,9 @@
 //!
 //! * A request crosses when it is complete: head, body (bounded), trailers. While no berth is
 //!   free the connection waits its turn, unread; nothing is ever dropped for it.
+//! * In a site that [streams](App::streams_body) a request crosses when its head is there, and
+//!   names a second shuttle that brings its body, piece by piece, for as long as the other shore
+//!   sends it back for more. When it does not, the socket is not read.
 //! * Answers leave in the order of the requests, however they come back. Those that are ready
 //!   together leave in one vectored write, lent bytes straight from where they lie.
 //! * `Continue` goes back when the socket has taken the part, so a slow client slows its handler.
@@ -72,6 +75,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod cargo;
 mod clock;
 mod config;
 mod conn;
@@ -89,7 +93,7 @@ mod transport;
 mod worker;
 
 pub use config::WorkerConfig;
-pub use control::Command;
+pub use control::{Command, Listening, Receipt, Receipts};
 pub use limits::Limits;
 pub use listener::{Listener, SPREADS_BY_PORT, bind};
 pub use routes::{App, Routes, Serve};

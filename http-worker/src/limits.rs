@@ -57,6 +57,17 @@ pub const BUFFERED_BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// Body of one request; httpng's default.
 pub const BODY_BYTES: u64 = 1024 * 1024;
 
+/// A piece of a body that follows its request: when so much of the next one waits, because the
+/// other shore has not taken the one before, the socket is not read any more. One read
+/// ([`READ_BYTES`]) may go beyond it. Less would cost more crossings, more would hold more memory
+/// for each upload: with one piece here, one on the way and one in the application's hands, and a
+/// read not looked at yet, a client takes less than half a MiB, however long its body is.
+pub const BODY_PIECE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a body that are read and thrown away when its request was answered without them, so
+/// that the connection can be used again. Beyond it closing costs less, also for the client.
+pub const BODY_REST_BYTES: usize = 256 * 1024;
+
 /// Connections accepted from one listener before the loop looks at other work.
 pub const ACCEPT_BATCH_COUNT: usize = 64;
 
@@ -78,8 +89,14 @@ pub const UNFLUSHED_COUNT: usize = 128;
 pub const READ_BYTES: usize = 64 * 1024;
 
 /// Slices given to one `writev`. The kernel takes 1024; more than this many per call gains
-/// nothing measurable and would cost stack.
-pub const WRITE_SLICES_COUNT: usize = 64;
+/// nothing measurable and would cost stack. Head, frame and end of a response, and as many lent
+/// pieces between them as a shuttle has room for.
+pub const WRITE_SLICES_COUNT: usize = 72;
+
+/// How often in one turn a connection sends what was appended to its shuttle while it was sending:
+/// a program that never stops writing, to a client that takes all of it, must not keep the others
+/// waiting. So many batches of up to 1 MiB are a few milliseconds.
+pub const LOOKS_PER_TURN_COUNT: usize = 8;
 
 /// Encrypted bytes that one TLS connection may have waiting for the socket, and the most that is
 /// encrypted ahead: two records beyond the usual socket buffer's refill.
@@ -100,6 +117,14 @@ pub const SPARES_COUNT: usize = 256;
 /// once would only burn the processor.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 
+/// How long a socket whose address was given up is kept for clients that had begun to shake hands
+/// with it: a round trip. The kernel begins no new ones meanwhile.
+pub(crate) const LEAVE_DOOR_MS: u64 = 250;
+
+/// When such a socket is closed at the latest, though clients wait at it: the worker has as many
+/// connections as it may have, or the system has no descriptors.
+pub(crate) const LEAVE_DOOR_MAX_MS: u64 = 1_000;
+
 /// Length of the kernel's queue of connections not yet accepted.
 pub const BACKLOG_COUNT: i32 = 4096;
 
@@ -112,6 +137,7 @@ pub const TIMER_TICK_MS: u64 = 64;
 pub const TIMER_SLOTS_COUNT: usize = 1024;
 
 const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
+const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
@@ -136,6 +162,9 @@ pub struct Limits {
     pub pipeline_depth_count: usize,
     /// Copied response bytes waiting on one connection.
     pub buffered_output_bytes: usize,
+    /// Requests that may be with the other shore at once, at least 1; the link may have fewer
+    /// berths.
+    pub shuttles_count: u16,
     /// Request body bytes in memory over all connections of the worker.
     pub buffered_bodies_bytes: usize,
     /// From the first byte of a request, or from accepting, to the end of the head.
@@ -160,6 +189,7 @@ impl Default for Limits {
             body_bytes: BODY_BYTES,
             pipeline_depth_count: PIPELINE_DEPTH_COUNT,
             buffered_output_bytes: BUFFERED_OUTPUT_BYTES,
+            shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
             header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),
             body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
@@ -175,6 +205,7 @@ impl Limits {
     pub(crate) fn clamped(mut self) -> Self {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
         self.pipeline_depth_count = self.pipeline_depth_count.max(1);
+        self.shuttles_count = self.shuttles_count.max(1);
         self
     }
 }

@@ -106,6 +106,36 @@ fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells the kernel to begin no more connections at a listening socket, while those it has begun
+/// can still be accepted. Whether it does: where it cannot, whoever comes before the socket is
+/// closed may be reset.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn let_nobody_new_in(socket: &mio::net::TcpListener) -> bool {
+    use socket2::{SockFilter, SockRef};
+    // A program for the kernel's packet filter, which sees the TCP header: drop what has SYN set.
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_IF_SET: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    let program = [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_OFFSET),
+        SockFilter::new(JUMP_IF_SET, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    let attached = SockRef::from(socket).attach_filter(&program);
+    if let Err(e) = &attached {
+        log::debug!("no filter for a socket that is to be closed: {e}");
+    }
+    attached.is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn let_nobody_new_in(_socket: &mio::net::TcpListener) -> bool {
+    false
+}
+
 fn named(text: &str, addr: SocketAddr, e: &io::Error) -> io::Error {
     io::Error::new(e.kind(), format!("{text}: {addr}: {e}"))
 }

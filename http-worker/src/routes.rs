@@ -20,4 +20,7 @@ pub struct App {
     /// A request crosses as soon as its head is complete, and its body follows in pieces.
     /// Otherwise it crosses whole.
     pub streams_body: bool,
+    /// How long a body may be; beyond: 413. Absent: as long as the
+    /// [limits](crate::Limits::body_bytes) say, and any length if it follows in pieces.
+    pub body_max_bytes: Option<u64>,
 }

@@ -2,12 +2,15 @@
 //! time in the test's hands.
 
 mod bounds;
+mod doors;
 mod drawn;
 mod ending;
 mod gone;
 mod http;
+mod more;
 mod plain;
 mod storm;
 mod tls;
 mod trips;
+mod uploads;
 mod world;

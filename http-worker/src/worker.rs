@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Worker {
     commander: Commander,
     commands: Receiver<Command>,
     stats: Arc<WorkerStats>,
+    /// Gone when its loop is over, before its shore is left.
+    alive: Arc<()>,
 }
 
 impl fmt::Debug for Worker {
@@ -63,6 +65,7 @@ impl Worker {
                 commander,
                 commands,
                 stats,
+                alive: Arc::default(),
             },
             bell,
         ))
@@ -80,6 +83,7 @@ impl Worker {
     pub fn spawn(self, end: WorkerEnd<Exchange>) -> io::Result<WorkerHandle> {
         let commander = self.commander.clone();
         let stats = self.stats();
+        let alive = Arc::downgrade(&self.alive);
         let name = self.config.name.clone();
         let thread = Builder::new()
             .name(name)
@@ -87,6 +91,7 @@ impl Worker {
         Ok(WorkerHandle {
             commander,
             stats,
+            alive,
             thread,
         })
     }
@@ -117,6 +122,7 @@ impl Worker {
             doors,
             commands,
             stats,
+            alive,
             ..
         } = self;
         Core::new(Parts {
@@ -126,6 +132,7 @@ impl Worker {
             doors,
             commands,
             stats,
+            alive,
             shore: end.land(),
             clock,
         })
@@ -136,6 +143,7 @@ impl Worker {
 pub struct WorkerHandle {
     commander: Commander,
     stats: Arc<WorkerStats>,
+    alive: Weak<()>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -157,6 +165,12 @@ impl WorkerHandle {
     /// The counters; they outlive the worker.
     pub fn stats(&self) -> Arc<WorkerStats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Whether its loop is over. Whoever finds the worker's shore left knows it by then, which is
+    /// not so of [`is_finished`](Self::is_finished): the thread takes its time to end.
+    pub fn has_left(&self) -> bool {
+        self.alive.strong_count() == 0
     }
 
     /// Whether the thread has ended, so that [`join`](Self::join) would not wait.

@@ -2,19 +2,39 @@
 -- and texts of errors is httpng's; programs compare them.
 local core = ...
 local fiber = require('fiber')
-local log = require('log')
 local ending = require('httpng.ending')
-local listen = require('httpng.listen')
+local options = require('httpng.options')
 local router = require('httpng.router')
 
 ---@class httpng
-local httpng = { router = router, cookie = require('httpng.cookie') }
+---@field router httpng.router
+---@field handler httpng.router a router for programs that need only one: `cfg { handler = httpng.handler }`
+local httpng = {
+    router = router, handler = router.new(), cookie = require('httpng.cookie'),
+}
+
+---Adds a route to `httpng.handler`, as `router:route` does.
+---@param options httpng.route.options
+---@param handler fun(req: httpng.request, io: httpng.io): table?
+function httpng.route(options, handler)
+    local wrong = router._add(httpng.handler, options, handler)
+    if wrong then error('httpng.route: ' .. wrong, 2) end
+end
+
+---Deletes routes of `httpng.handler`, as `router:delete` does.
+---@param options string|httpng.route.options
+---@return integer count how many there were
+function httpng.delete(options)
+    local count, wrong = router._delete(httpng.handler, options)
+    if wrong then error('httpng.delete: ' .. wrong, 2) end
+    return count
+end
 
 -- Requests ------------------------------------------------------------------------------------
 
 local FIELDS = {
     'method', 'path', 'query', 'host', 'body', 'headers', 'https', 'is_websocket',
-    'version_major', 'version_minor', 'peer', 'ouraddr',
+    'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers',
 }
 
 ---A request. Its fields are made when they are read; whoever wants to read them after the handler
@@ -24,7 +44,8 @@ local FIELDS = {
 ---@field path string without the query, not decoded
 ---@field query? string what follows the first `?`
 ---@field host string the authority without the port
----@field body string
+---@field body string waited for, in a site that streams; an error if it will not be whole
+---@field trailers? table<string, string> by lower-case name; nil until the whole body has been read
 ---@field headers table<string, string> by lower-case name; cookies and lists are joined, else the last wins
 ---@field https? boolean true over TLS
 ---@field is_websocket boolean whether the client asks for a WebSocket
@@ -41,12 +62,19 @@ local request = require('httpng.request')
 ---@field type 'SOCK_STREAM'
 ---@field protocol 'tcp'
 
----What a router's pattern captured, or nil.
+---What a router's pattern captured, or was set before; nil if nothing was. With a value: sets it.
 ---@param name string
----@return string?
-function request:stash(name)
+---@param ... any the value to keep for whoever asks later; nil forgets it
+---@return any
+function request:stash(name, ...)
     local stash = rawget(self, '_stash')
-    return stash and stash[name]
+    if select('#', ...) == 0 then return stash and stash[name] end
+    if not stash then
+        stash = {}
+        rawset(self, '_stash', stash)
+    end
+    stash[name] = (...)
+    return (...)
 end
 
 ---All values of a header, in the order in which they came.
@@ -56,11 +84,37 @@ function request:header_values(name)
     return core.req_values(self, name)
 end
 
----Reads all fields now, so that they stay when the request is over.
+---Reads all fields now, so that they stay when the request is over; the body not, if it comes in
+---pieces or was read in pieces.
 ---@return httpng.request self
 function request:keep()
-    for _, field in ipairs(FIELDS) do rawset(self, field, self[field]) end
+    for _, field in ipairs(FIELDS) do
+        if field ~= 'body' or rawget(self, 'body') or core.has_whole_body(self) then
+            rawset(self, field, self[field])
+        end
+    end
     return self
+end
+
+---Reads the body in pieces, as it arrives. In a site that does not stream it is all there.
+---@type fun(self: httpng.request, n?: integer, timeout?: number): string?, string?
+---The next piece, of `n` bytes at most, as soon as there is any; nil at the end of the body; nil and
+---why not: `'timeout'` after so many seconds (it may be tried again), `'closed'` when the client has
+---left or the response is complete, `'silent'` when the client sent nothing for `body_timeout`,
+---`'too large'`, `'malformed'`.
+request.read = core.read
+
+---For loops: `for piece in req:pieces() do`. A body that ends before it is complete, or a timeout,
+---raises an error, so that nobody takes a part for the whole.
+---@param n? integer bytes of a piece at most
+---@param timeout? number seconds to wait for each piece
+---@return fun(): string?
+function request:pieces(n, timeout)
+    return function()
+        local piece, why = core.read(self, n, timeout)
+        if why then error('the request body is not complete: ' .. why, 2) end
+        return piece
+    end
 end
 
 -- Responses -----------------------------------------------------------------------------------
@@ -68,15 +122,18 @@ end
 ---The answer to a request. Every method waits, if it must, until it is its turn to send. When the
 ---response is over, or its client has left, nothing is sent any more and the methods say so.
 ---@class httpng.io
+---@field send_window integer bytes that may be accepted and not sent before a write waits, at most 1 MiB
+---@field send_timeout number seconds; once it is assigned, writes without `is_last` have it
 ---@field headers table<string, string|number|string[]> sent by the first `write`, or by `write_header` without headers
 local io = {
     ---Sends a part of the body. The first one sends status 200 and `io.headers` before it. True when
-    ---the response is over or the client has left.
-    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean): boolean
+    ---the response is over or the client has left. With a timeout in seconds it waits so long at
+    ---most for room in the window, and gives nil, or a result when nothing of the part was sent.
+    ---@type fun(self: httpng.io, body: string|number, is_last?: boolean|number): boolean|httpng.send_result?
     write = core.write,
     ---Sends status, headers (`io.headers` if they are left out) and a part of the body, if there is
-    ---one. Answers as `write` does.
-    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string, is_last?: boolean): boolean
+    ---one, or a timeout in seconds instead of it. Answers as `write` does.
+    ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string|number, is_last?: boolean): boolean|httpng.send_result?
     write_header = core.write_header,
     ---Ends the response.
     ---@type fun(self: httpng.io)
@@ -88,6 +145,15 @@ local io = {
     ---over (`'done'`); at once if that is so already. Up to 16 functions for one response.
     ---@type fun(self: httpng.io, f: fun(io: httpng.io, how: 'gone'|'done'))
     on_close = core.on_close,
+    ---How far the body got: bytes that were accepted and bytes that are sent; whether the client
+    ---has left before all of it was; whether the head has left.
+    ---@type fun(self: httpng.io): httpng.send_stats
+    get_send_stats = core.get_send_stats,
+    ---Waits until `position` bytes of the body are sent; if it is 0 or below, until not more than
+    ---`-position` bytes are accepted and not sent. nil if it is so; a result if the client has left,
+    ---the response is over, or the timeout (in seconds, `io.send_timeout` if left out) has passed.
+    ---@type fun(self: httpng.io, position: integer, timeout?: number): httpng.send_result?
+    wait = core.wait,
     -- The handler of a drawing says which of its useful works it does.
     _mark = core.mark,
 }
@@ -99,8 +165,50 @@ end
 
 core.set_metatables(
     { __index = core.bind(core.req_index, request), __tostring = function() return 'request' end },
-    { __index = core.bind(core.io_index, io), __tostring = function() return 'io' end },
+    {
+        __index = core.bind(core.io_index, io),
+        __newindex = core.io_set_field,
+        __tostring = function() return 'io' end,
+    },
     flatten)
+
+---How far a response got.
+---@class httpng.send_stats
+---@field current integer bytes of the body that were accepted
+---@field sent integer bytes of them that are sent
+---@field cancelled boolean
+---@field headers_were_sent boolean
+
+---Why something was not sent. `httpng.cancelled` and its neighbours say what is in it.
+---@class httpng.send_result
+
+---What `write`, `write_header` or `wait` answered: whether the client has left. nil, for nil.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.cancelled(result)
+    if type(result) == 'table' then return result.cancelled end
+    return result
+end
+
+---Whether the head had left.
+---@param result? boolean|httpng.send_result
+---@return boolean?
+function httpng.headers_were_sent(result)
+    if type(result) == 'table' then return result.headers_were_sent end
+    -- A boolean that is true may stand for a client that left before.
+    if result == true then return nil end
+    return true
+end
+
+---How many bytes of the body were sent by then.
+---@param result httpng.send_result
+---@return integer
+function httpng.body_bytes_sent(result)
+    if type(result) ~= 'table' then
+        error('there is no send result, everything was accepted', 2)
+    end
+    return result.body_bytes_sent
+end
 
 -- Configuration -------------------------------------------------------------------------------
 
@@ -108,269 +216,32 @@ local state = 'idle' -- 'configuring', 'running', 'stopping'
 local running -- what was applied last
 local debug_hooks = {}
 
-local TLS_VERSIONS = {
-    ssl3 = '1.2', tls1 = '1.2', ['tls1.0'] = '1.2', ['tls1.1'] = '1.2',
-    ['tls1.2'] = '1.2', ['tls1.3'] = '1.3',
-}
-
-local INTEGERS = {
-    { 'threads', 1, 0, 256 },
-    { 'max_conn_per_thread', 262144, 1, 256 * 1024 * 1024 },
-    { 'max_shuttles_per_thread', 4096, 1, 65535 },
-    { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
-    { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
-}
-
--- Ours, in seconds: how long a client may take.
-local TIMEOUTS = {
-    { 'header_timeout', 30 }, { 'body_timeout', 60 },
-    { 'idle_timeout', 75 }, { 'write_timeout', 60 },
-}
-
-local SHUTTLE_SIZE_MIN = 64
-
----An option; NULL of any kind is nil.
-local function option(cfg, name)
-    local value = cfg[name]
-    if type(value) == 'cdata' and value == nil then return nil end
-    return value
-end
-
-local function integer(cfg, name, default, min, max)
-    local value = option(cfg, name)
-    if value == nil then return default end
-    local number = tonumber(value)
-    if type(number) ~= 'number' or number ~= number then
-        error(('parameter %s is not a number'):format(name), 0)
+---Checks and applies; what is said is why it cannot be done.
+local function apply(cfg, before, listeners)
+    local new = options.read(cfg, before, listeners)
+    options.warn_of_unknown(cfg)
+    local failed = (before and core.reconfigure or core.start)(new)
+    if failed then error(failed, 0) end
+    running = new
+    if core.is_shrinking() then
+        ending.reap(core.is_shrinking, core.give_up_leaving, new.thread_termination_timeout)
     end
-    number = number < 0 and math.ceil(number) or math.floor(number)
-    if number < min then
-        log.warn('parameter "%s" is %s, which is below %s: %s is used', name, number, min, min)
-        return min
-    elseif number > max then
-        log.warn('parameter "%s" is %s, which is above %s: %s is used', name, number, max, max)
-        return max
-    end
-    return number
-end
-
-local function seconds(cfg, name, default)
-    local value = option(cfg, name)
-    if value == nil then return default end
-    local number = tonumber(value)
-    if not number or number ~= number then
-        error(('parameter %s is not a number'):format(name), 0)
-    end
-    return number
-end
-
-local function is_callable(value)
-    if type(value) == 'function' then return true end
-    local meta = getmetatable(value)
-    return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
-end
-
----@return {path: string, handler: function}[]
-local function read_sites(cfg, is_reload)
-    local sites = {}
-    local given = option(cfg, 'sites')
-    local seen = {}
-    local cancels = option(cfg, 'cancel_on_disconnect') and true or false
-    local function add(path, handler, own)
-        if own == nil then own = cancels end
-        if seen[path] then
-            if is_reload then
-                error(path == '/' and 'duplicated site description for /'
-                    or 'duplicated site description', 0)
-            end
-            error(path == '/' and 'There can be only one "/"' or "Can't add duplicate paths", 0)
-        end
-        if seen['/'] and not is_reload then
-            error('Can\'t add other paths after adding "/"', 0)
-        end
-        seen[path] = true
-        sites[#sites + 1] =
-            { path = path, handler = handler, cancel_on_disconnect = own and true or false }
-    end
-    if given ~= nil then
-        if type(given) ~= 'table' then error('sites is not a table', 0) end
-        for _, site in ipairs(given) do
-            if type(site) ~= 'table' then error('sites is not a table of tables', 0) end
-            if site.path == nil then error('sites[].path is nil', 0) end
-            if type(site.path) ~= 'string' then error('sites[].path is not a string', 0) end
-            if type(site.handler) == 'string' then
-                error('sites[].handler: directories are not served by this version', 0)
-            end
-            if not is_callable(site.handler) then
-                error('sites[].handler is not a function or string', 0)
-            end
-            if site.path:sub(1, 1) ~= '/' then
-                log.warn('sites[].path "%s" does not begin with "/": no request matches it',
-                    site.path)
-            end
-            add(site.path, site.handler, option(site, 'cancel_on_disconnect'))
-        end
-    end
-    local handler = option(cfg, 'handler')
-    if handler ~= nil then
-        if not is_callable(handler) then
-            error('handler is not a function or table (router object)', 0)
-        end
-        add('/', handler)
-    end
-    return sites
-end
-
----Those that stay keep their order, new ones follow, and `/` is last.
-local function in_reload_order(sites, before)
-    local by_path, ordered, root = {}, {}, nil
-    for _, site in ipairs(sites) do by_path[site.path] = site end
-    local function take(path)
-        local site = by_path[path]
-        by_path[path] = nil
-        if site and path == '/' then root = site elseif site then ordered[#ordered + 1] = site end
-    end
-    for _, site in ipairs(before) do take(site.path) end
-    for _, site in ipairs(sites) do take(site.path) end
-    ordered[#ordered + 1] = root
-    return ordered
-end
-
-local function read_min_proto(cfg)
-    local value = cfg.min_proto_version
-    if value == nil then value = 'tls1.2' end
-    if type(value) ~= 'string' then error('min_proto_version is not a string', 0) end
-    local version = TLS_VERSIONS[value]
-    if not version then error('unknown min_proto_version specified', 0) end
-    if version == '1.2' and value ~= 'tls1.2' then
-        log.warn('min_proto_version "%s" is not offered by this server: tls1.2 is used', value)
-    end
-    return value
-end
-
-local warned_of_security_level = false
-
-local function read_security_level(cfg)
-    local value = cfg.openssl_security_level
-    if value == nil then return 1 end
-    if type(value) ~= 'number' and type(value) ~= 'string' or not tonumber(value) then
-        error('openssl_security_level is not a number', 0)
-    end
-    local level = math.floor(tonumber(value))
-    if level < 0 or level > 5 then error('openssl_security_level is invalid', 0) end
-    if not warned_of_security_level then
-        warned_of_security_level = true
-        log.warn('openssl_security_level has no effect: TLS is not made by OpenSSL here')
-    end
-    return level
-end
-
----The choices that a reload must not change: nil leaves them, NULL means the default.
-local function unchanged(cfg, name, read, current)
-    local value = rawget(cfg, name)
-    if type(value) == 'nil' then return current end
-    local wanted = read(cfg)
-    if wanted ~= current then
-        error(("%s can't be changed on reconfiguration"):format(name), 0)
-    end
-    return current
-end
-
--- Options that are not in the tables above.
-local OTHERS = {
-    listen = true, handler = true, sites = true, thread_termination_timeout = true,
-    use_body_split = true, min_proto_version = true, openssl_security_level = true,
-    c_sites_func = true, c_sites_func_param = true, stage = true, cancel_on_disconnect = true,
-}
-
----Says which options nobody reads: most are misspelt.
-local function warn_of_unknown(cfg)
-    local known = setmetatable({}, { __index = OTHERS })
-    for _, row in ipairs(INTEGERS) do known[row[1]] = true end
-    for _, row in ipairs(TIMEOUTS) do known[row[1]] = true end
-    for name in pairs(cfg) do
-        if not known[name] then
-            log.warn('httpng.cfg has no option "%s": it has no effect', tostring(name))
-        end
-    end
-end
-
----Checks everything; changes nothing.
-local function read(cfg, before, listeners)
-    local new = {}
-    local c_sites = option(cfg, 'c_sites_func')
-    if c_sites ~= nil then
-        if before then error("Reconfiguration can't be used with C handlers", 0) end
-        if type(c_sites) ~= 'function' then error('c_sites_func must be a function', 0) end
-        error('c_sites_func: handlers in C are not served by this version', 0)
-    end
-    for _, row in ipairs(INTEGERS) do new[row[1]] = integer(cfg, unpack(row)) end
-    new.thread_termination_timeout = seconds(cfg, 'thread_termination_timeout', 60)
-    for _, row in ipairs(TIMEOUTS) do
-        local value = seconds(cfg, row[1], row[2])
-        if value <= 0 then error(('parameter %s is not above zero'):format(row[1]), 0) end
-        new[row[1]] = value
-    end
-    new.sites = read_sites(cfg, before ~= nil)
-    new.use_body_split = option(cfg, 'use_body_split') and true or false
-    if before then
-        new.sites = in_reload_order(new.sites, before.sites)
-        if new.shuttle_size ~= before.shuttle_size then
-            error("Reconfiguration can't change shuttle_size", 0)
-        end
-    elseif #new.sites == 0 then
-        error('No handlers specified', 0)
-    end
-    if new.shuttle_size < SHUTTLE_SIZE_MIN then
-        error('shuttle_size is too small for Lua handlers', 0)
-    end
-    if before then
-        new.min_proto_version =
-            unchanged(cfg, 'min_proto_version', read_min_proto, before.min_proto_version)
-        new.openssl_security_level = unchanged(cfg, 'openssl_security_level',
-            read_security_level, before.openssl_security_level)
-        if type(cfg.listen) ~= 'nil' then
-            error("listen can't be changed on reconfiguration", 0)
-        end
-        new.listen = before.listen
-    else
-        new.min_proto_version = read_min_proto(cfg)
-        new.openssl_security_level = read_security_level(cfg)
-        new.listen = listeners or listen.normalise(nil)
-    end
-    new.min_tls = TLS_VERSIONS[new.min_proto_version]
-    local stage = option(cfg, 'stage')
-    if stage ~= nil and stage ~= 1 and stage ~= 2 and stage ~= 3 then
-        error('stage is not 1, 2 or 3', 0)
-    end
-    new.stage = stage
-    return new
+    -- Then nobody is answered any more as it was before.
+    while core.is_relistening() do fiber.sleep(0.002) end
 end
 
 local function configure(cfg)
+    local listeners = options.normalise_listen(cfg)
     if state == 'stopping' then error('shutdown is in progress', 0) end
     if state == 'configuring' then error('Reconfiguration is already in progress', 0) end
     if running and core.is_shrinking() then
         error('Unable to reconfigure until threads will shut down', 0)
     end
-    local listeners
-    if option(cfg, 'listen') ~= nil then
-        listeners = listen.normalise(cfg.listen)
-        cfg.listen = listeners
-    end
-    local before = running
-    local new = read(cfg, before, listeners)
+    -- The fields of a table may be functions that wait, and so may what follows.
     state = 'configuring'
-    warn_of_unknown(cfg)
-    local failed = (before and core.reconfigure or core.start)(new)
-    if failed then
-        state = before and 'running' or 'idle'
-        error(failed, 0)
-    end
-    running, state = new, 'running'
-    if core.is_shrinking() then
-        ending.reap(core.is_shrinking, core.give_up_leaving, new.thread_termination_timeout)
-    end
+    local ok, err = pcall(apply, cfg, running, listeners)
+    state = running and 'running' or 'idle'
+    if not ok then error(err, 0) end
 end
 
 ---Starts the server, or replaces its configuration: handlers, sites and limits at once, while
@@ -378,6 +249,8 @@ end
 ---their defaults. Nothing changes if anything is wrong. More threads serve at once; those that
 ---are too many finish what they have, and until then another reload fails with `Unable to
 ---reconfigure until threads will shut down`.
+---Addresses, certificates and the lowest version of TLS change only with `reload_listeners`; then
+---it returns when nobody is answered any more as before.
 ---@param cfg httpng.config
 function httpng.cfg(cfg)
     if cfg == nil then error('No parameters specified', 2) end
@@ -386,30 +259,12 @@ function httpng.cfg(cfg)
     if not ok then error(err, 2) end
 end
 
----@class httpng.config
----@field listen? integer|string|table default: port 3300 of all addresses
----@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function, cancel_on_disconnect?: boolean}[] the first whose path matches answers
----@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
----@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
----@field max_conn_per_thread? integer default 262144
----@field max_shuttles_per_thread? integer requests on their way, default 4096
----@field max_body_len? integer bytes, default 1 MiB
----@field shuttle_size? integer bytes, default 65536; has no effect
----@field use_body_split? boolean has no effect: bodies of any size are delivered whole
----@field thread_termination_timeout? number seconds, default 60, that threads may take to end, and that handlers may take after their connections were reset; 0 or less: for ever
----@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
----@field openssl_security_level? integer 0..5; has no effect
----@field header_timeout? number seconds for a request head, default 30
----@field body_timeout? number seconds of silence in a request body, default 60
----@field idle_timeout? number seconds between requests, default 75
----@field write_timeout? number seconds in which a client takes nothing of a response, default 60
----@field stage? 1|2|3 how `close` waits: in 1 and 2 until it is its turn, in 3 (the default) not at all
-
----Stops the server: resets connections, waits for all handlers. Those that have not ended after
----`timeout` are cancelled, and not waited for any more. `cfg` may be called afterwards.
+---Stops the server: waits for a `cfg` that runs, resets connections, waits for all handlers. Those
+---that have not ended after `timeout` are cancelled, and not waited for any more. `cfg` may be called
+---afterwards.
 ---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
 function httpng.shutdown(timeout)
+    while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
@@ -445,7 +300,7 @@ function httpng.stats() return core.stats() end
 ---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
 function httpng.force_decrease_threads(timeout)
     if state == 'stopping' then error('Shutdown is in progress', 2) end
-    if state ~= 'running' then error('Not configured, nothing to terminate', 2) end
+    if not running then error('Not configured, nothing to terminate', 2) end
     timeout = ending.seconds(timeout, running.thread_termination_timeout)
     local have_gone = ending.have_gone(core.is_shrinking)
     local wait = ending.waiter(have_gone, core.give_up_leaving, timeout)

@@ -15,6 +15,8 @@ pub struct ServerConfig {
     pub threads: u16,
     /// Where to listen, without duplicates, in the order they were given.
     pub listeners: Vec<ListenAddr>,
+    /// A reload applies `listeners` and `min_tls` too, and reads certificates anew.
+    pub reload_listeners: bool,
     /// Who serves what, in the order in which they are asked.
     pub sites: Vec<SiteConfig>,
     /// The oldest TLS version that is accepted.
@@ -54,6 +56,8 @@ pub enum ServeConfig {
     Lua {
         /// It is called as soon as the head of a request is there, and reads the body itself.
         streams_body: bool,
+        /// How long a body may be, in bytes, if the site says so itself.
+        body_max_bytes: Option<u64>,
     },
 }
 
@@ -98,10 +102,11 @@ pub trait HttpControl {
     /// followed by the details. Nothing is left running then.
     fn start(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String>;
 
-    /// Applies what may change while serving: limits, timeouts and the number of threads. Listeners
-    /// and TLS are those of the start, whatever `config` says. The ends that come back belong to
-    /// workers that were started in addition; the caller lands them. Workers that are too many
-    /// begin to end, see [`is_shrinking`](Self::is_shrinking).
+    /// Applies what may change while serving: limits, timeouts and the number of threads; with
+    /// [`reload_listeners`](ServerConfig::reload_listeners) also addresses and TLS, which else
+    /// stay, whatever `config` says (see [`is_relistening`](Self::is_relistening)). The ends that
+    /// come back belong to workers that were started in addition; the caller lands them. Workers
+    /// that are too many begin to end, see [`is_shrinking`](Self::is_shrinking).
     ///
     /// May block for as long as starting threads takes.
     ///
@@ -111,6 +116,12 @@ pub trait HttpControl {
 
     /// Whether workers that became too many have not ended yet. Does not block.
     fn is_shrinking(&mut self) -> bool {
+        false
+    }
+
+    /// Whether some worker does not yet listen as the last reload wants it: it has not heard of
+    /// it, or still takes in who waits at an address that was given up. Does not block.
+    fn is_relistening(&mut self) -> bool {
         false
     }
 

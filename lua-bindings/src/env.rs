@@ -22,7 +22,7 @@ use crate::raw::{self, Called, Kind, Thread, Vm};
 use crate::realm::{self, Realm};
 use crate::stats::{EnvStats, Serving};
 
-/// How `io:close` and the unpinning of strings work: the stages of the protocol page.
+/// How `io:write`, `io:close` and the unpinning of strings work: the stages of the protocol page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
     /// `close` sleeps until the shuttle is home, and the fiber unpins.
@@ -30,8 +30,11 @@ pub enum Stage {
     /// `close` sleeps until the shuttle is home, and the dispatcher unpins: the drawing.
     Two,
     /// `close` never sleeps: a worker that has the shuttle is told by the shared word.
-    #[default]
     Three,
+    /// Neither does `write` while there is room: a worker that has the shuttle finds what was
+    /// appended to it.
+    #[default]
+    Four,
 }
 
 impl Stage {
@@ -40,6 +43,7 @@ impl Stage {
             1 => Some(Self::One),
             2 => Some(Self::Two),
             3 => Some(Self::Three),
+            4 => Some(Self::Four),
             _ => None,
         }
     }

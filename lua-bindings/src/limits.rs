@@ -16,6 +16,17 @@ pub(crate) const TRIPS_MAX_COUNT: u32 = 1 << 20;
 /// ruinous far above (25 µs for 1 MiB).
 pub(crate) const PIN_FROM_BYTES: usize = 1024;
 
+/// Bytes of one response that may be accepted and not sent before a write waits, unless a program
+/// says otherwise: httpng's number, and as much as a shuttle takes.
+pub(crate) const SEND_WINDOW_BYTES: u64 = shuttle_core::limits::UNSENT_MAX_BYTES as u64;
+
+/// How long `io:wait` waits, and writes that are to be answered with a result, unless a program
+/// says otherwise: httpng's number.
+pub(crate) const SEND_TIMEOUT_MS: u64 = 30_000;
+/// Memory of a body's piece that a place for requests keeps for the next one: a place that was used
+/// for an upload once need not hold its 128 KiB for ever.
+pub(crate) const BODY_KEEP_BYTES: usize = 16 * 1024;
+
 /// Shuttles taken from one worker before the fibers run again: about the batch in which workers
 /// send.
 pub(crate) const DRAIN_MAX_COUNT: usize = 256;

@@ -3,6 +3,11 @@
 /// Worker threads: as many as `httpng.cfg` takes. More than cores never pays; each costs a link.
 pub const THREADS_MAX_COUNT: u16 = 256;
 
+/// Berths of a worker's link, at least: what `max_shuttles_per_thread` is unless it is set, so that
+/// it can be lowered and raised up to this while the worker runs. Beyond it a reload replaces the
+/// workers. About 3 MiB.
+pub const LINK_BERTHS_MIN_COUNT: u16 = 4_096;
+
 /// How often the watchdog looks at the Lua thread, as a share of its patience: with 8 looks a
 /// report comes at most one eighth late.
 pub const WATCHDOG_LOOKS_COUNT: u32 = 8;

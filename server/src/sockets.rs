@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use http_worker::{Listener, SPREADS_BY_PORT, TlsConfig, TlsOptions, TlsVersion, bind};
@@ -15,11 +15,21 @@ use lua_bindings::{ListenAddr, ServerConfig, TlsPairs};
 /// would reset those clients, at however good a moment that is done.
 #[derive(Debug)]
 pub struct Sockets {
-    /// Each set listens on all addresses. There is one per worker of the time when there were the
+    /// Each set listens at all places. There is one per worker of the time when there were the
     /// most, or only one where the kernel does not spread connections over sockets of one port.
     sets: Vec<Vec<Listener>>,
-    /// What is listened on, with the ports that the system chose, and whether by TLS.
-    pub bound: Vec<(SocketAddr, bool)>,
+    places: Vec<Place>,
+}
+
+/// Where is listened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// As it was asked for: the port may be 0.
+    wanted: SocketAddr,
+    /// With the port that the system chose.
+    pub addr: SocketAddr,
+    /// Whether TLS is spoken.
+    pub is_tls: bool,
 }
 
 impl Sockets {
@@ -28,24 +38,105 @@ impl Sockets {
     /// # Errors
     /// One line: the step that failed, the address, the system's reason.
     pub fn open(config: &ServerConfig, tls: &TlsConfigs, workers: usize) -> Result<Self, String> {
-        let mut set = Vec::new();
-        let mut bound = Vec::new();
+        let nothing = Self {
+            sets: vec![Vec::new()],
+            places: Vec::new(),
+        };
+        nothing.changed(config, tls, workers)
+    }
+
+    /// The sockets of another configuration: at addresses that are in both they are the same, with
+    /// the other's certificates; others are opened. These here stay as they are.
+    ///
+    /// # Errors
+    /// One line: the step that failed, the address, the system's reason.
+    pub fn changed(
+        &self,
+        config: &ServerConfig,
+        tls: &TlsConfigs,
+        workers: usize,
+    ) -> Result<Self, String> {
+        let mut new = Self {
+            sets: self.sets.iter().map(|_| Vec::new()).collect(),
+            places: Vec::new(),
+        };
         for wanted in &config.listeners {
-            match open_one(wanted, tls) {
-                Ok((addr, listener)) => {
-                    bound.push((addr, wanted.tls.is_some()));
-                    set.push(listener);
-                }
+            if let Some(place) = self.kept(wanted, &new.places) {
+                let taken = new.take_over(self, place, wanted, tls);
+                taken.map_err(|error| error.to_string())?;
+                continue;
+            }
+            match new.add(wanted, tls, self.shadows(wanted.addr)) {
+                Ok(()) => {}
                 Err(error) if may_do_without(wanted.addr, config, &error) => {
                     log::warn!("IPv6 is not available here, serving IPv4 only: {error}");
                 }
                 Err(error) => return Err(error.to_string()),
             }
         }
-        let sets = vec![set];
-        let mut sockets = Self { sets, bound };
-        sockets.grow(workers).map_err(|error| error.to_string())?;
-        Ok(sockets)
+        new.grow(workers).map_err(|error| error.to_string())?;
+        Ok(new)
+    }
+
+    /// Which of our places is the wanted one and not yet taken over. Of several with port 0 each
+    /// stands for one.
+    fn kept(&self, wanted: &ListenAddr, taken: &[Place]) -> Option<usize> {
+        let is_taken = |place: &Place| taken.iter().any(|other| other.addr == place.addr);
+        self.places
+            .iter()
+            .position(|place| place.wanted == wanted.addr && !is_taken(place))
+    }
+
+    /// Whether a socket of ours listens at a part of this address, or at more than it.
+    fn shadows(&self, addr: SocketAddr) -> bool {
+        self.places.iter().any(|place| {
+            place.addr.port() == addr.port()
+                && place.addr.is_ipv4() == addr.is_ipv4()
+                && (place.addr.ip().is_unspecified() || addr.ip().is_unspecified())
+        })
+    }
+
+    fn take_over(
+        &mut self,
+        from: &Self,
+        place: usize,
+        wanted: &ListenAddr,
+        tls: &TlsConfigs,
+    ) -> io::Result<()> {
+        let sockets = from.sets.iter().map(|set| set[place].socket.try_clone());
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        self.push(from.places[place], sockets, tls.of(wanted));
+        Ok(())
+    }
+
+    fn add(&mut self, wanted: &ListenAddr, tls: &TlsConfigs, shadowed: bool) -> io::Result<()> {
+        if !shadowed {
+            probe(wanted.addr)?;
+        }
+        let mut addr = wanted.addr;
+        let mut sockets = Vec::new();
+        for _ in &self.sets {
+            let socket = bind(addr, SPREADS_BY_PORT)?;
+            addr = socket.local_addr()?;
+            sockets.push(socket);
+        }
+        let place = Place {
+            wanted: wanted.addr,
+            addr,
+            is_tls: false,
+        };
+        self.push(place, sockets, tls.of(wanted));
+        Ok(())
+    }
+
+    /// One more place, with a socket for each set.
+    fn push(&mut self, place: Place, sockets: Vec<TcpListener>, tls: Option<Arc<TlsConfig>>) {
+        let is_tls = tls.is_some();
+        self.places.push(Place { is_tls, ..place });
+        for (set, socket) in self.sets.iter_mut().zip(sockets) {
+            let tls = tls.clone();
+            set.push(Listener { socket, tls });
+        }
     }
 
     /// Opens more sockets at the same addresses, if that many workers want them.
@@ -55,15 +146,32 @@ impl Sockets {
     pub fn grow(&mut self, workers: usize) -> io::Result<()> {
         while SPREADS_BY_PORT && self.sets.len() < workers {
             let mut set = Vec::new();
-            for (listener, (addr, _)) in self.sets[0].iter().zip(&self.bound) {
+            for (listener, place) in self.sets[0].iter().zip(&self.places) {
                 set.push(Listener {
-                    socket: bind(*addr, true)?,
+                    socket: bind(place.addr, true)?,
                     tls: listener.tls.clone(),
                 });
             }
             self.sets.push(set);
         }
         Ok(())
+    }
+
+    /// Where is listened, in the order of the configuration.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// At which of these addresses the others do not listen.
+    pub fn given_up_by(&self, others: &Self) -> Vec<SocketAddr> {
+        let is_kept = |addr| others.places.iter().any(|place| place.addr == addr);
+        let addrs = self.places.iter().map(|place| place.addr);
+        addrs.filter(|addr| !is_kept(*addr)).collect()
+    }
+
+    /// Whether it is listened there, in the same way.
+    pub fn has(&self, place: &Place) -> bool {
+        self.places.contains(place)
     }
 
     /// How many sets there are.
@@ -157,16 +265,11 @@ fn may_do_without(addr: SocketAddr, config: &ServerConfig, error: &io::Error) ->
             .any(|other| other.addr == everywhere)
 }
 
-/// One address. Where the kernel spreads connections over sockets of one port, more may join.
-fn open_one(wanted: &ListenAddr, tls: &TlsConfigs) -> io::Result<(SocketAddr, Listener)> {
-    if SPREADS_BY_PORT && wanted.addr.port() != 0 {
-        // Sockets that share a port also share it with a second copy of this program, which would
-        // silently take half of the connections. An unshared bind tells whether it is free.
-        drop(bind(wanted.addr, false)?);
+/// Sockets that share a port also share it with a second copy of this program, which would
+/// silently take half of the connections. An unshared bind tells whether it is free.
+fn probe(addr: SocketAddr) -> io::Result<()> {
+    if SPREADS_BY_PORT && addr.port() != 0 {
+        drop(bind(addr, false)?);
     }
-    let listener = Listener {
-        socket: bind(wanted.addr, SPREADS_BY_PORT)?,
-        tls: tls.of(wanted),
-    };
-    Ok((listener.socket.local_addr()?, listener))
+    Ok(())
 }

@@ -6,8 +6,10 @@
 //! Another number of threads takes effect while they serve ([`HttpControl::reconfigure`]). Both
 //! kinds may be there for a while: the one that serves, and the one that finishes what it has.
 
+mod change;
 mod crew;
 mod numbers;
+mod tally;
 mod terms;
 
 use std::cell::RefCell;
@@ -18,17 +20,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Snapshot, Worker, WorkerConfig};
+use http_worker::{Command, Listener, Receipts, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
 use crate::bells::TxBell;
 use crate::clock;
 use crate::drawing::{Shore, Watch};
-use crate::sockets::{self, Sockets};
+use crate::sockets::{self, Place, Sockets};
 use crew::Crew;
 use numbers::Numbers;
-use terms::{berths, limits, routes};
+pub use tally::Tally;
+use terms::{limits, room, routes};
 
 /// Why nobody is started once the program ends.
 pub const ENDING: &str = "the program is ending: no server is started any more";
@@ -63,6 +66,10 @@ struct Inner {
     numbers: Numbers,
     /// Where they listen. Absent: nobody new is let in.
     sockets: Option<Sockets>,
+    /// Whether the workers have heard where they listen.
+    receipts: Receipts,
+    /// How many requests of a worker its link has room for.
+    room: u16,
     config: Option<ServerConfig>,
     /// What the workers that have ended counted.
     past: Tally,
@@ -72,40 +79,6 @@ struct Inner {
     draining: bool,
     /// The program ends: a start would let in clients only to cut them.
     is_ending: bool,
-}
-
-/// Sums over workers.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Tally {
-    /// Connections open now.
-    pub connections: u64,
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Responses finished, the workers' own included.
-    pub responses: u64,
-    /// Responses of the classes 4xx and 5xx.
-    pub errors: u64,
-    /// Shuttles that are not free now.
-    pub shuttles: u64,
-    /// Clients that left while a request of theirs was unanswered.
-    pub clients_gone: u64,
-    /// Bytes read from sockets.
-    pub bytes_in: u64,
-    /// Bytes written to sockets.
-    pub bytes_out: u64,
-}
-
-impl Tally {
-    fn add(&mut self, seen: &Snapshot) {
-        self.connections += seen.open;
-        self.accepted += seen.accepted;
-        self.responses += seen.responses.iter().sum::<u64>();
-        self.errors += seen.responses[3] + seen.responses[4];
-        self.shuttles += seen.travelling;
-        self.clients_gone += seen.client_gone;
-        self.bytes_in += seen.bytes_in;
-        self.bytes_out += seen.bytes_out;
-    }
 }
 
 impl Supervisor {
@@ -118,6 +91,8 @@ impl Supervisor {
             leaving: Crew::default(),
             numbers: Numbers::default(),
             sockets: None,
+            receipts: Receipts::default(),
+            room: 0,
             config: None,
             past: Tally::default(),
             refusal: None,
@@ -131,10 +106,17 @@ impl Supervisor {
     /// no such worker and the caller has to sleep elsewhere.
     pub fn turn_embedded(&self, timeout: Option<Duration>) -> Option<io::Result<usize>> {
         let inner = &mut *self.0.borrow_mut();
-        inner
-            .crew
-            .turn(timeout)
-            .or_else(|| inner.leaving.turn(timeout))
+        if inner.crew.embedded.is_none() {
+            return inner.leaving.turn(timeout);
+        }
+        // One may be replaced by another. The thread sleeps in the one that serves, and while
+        // somebody ends it never sleeps for long.
+        let timeout = match inner.leaving.turn(Some(Duration::ZERO)) {
+            Some(Ok(0)) | None => timeout,
+            Some(Ok(_)) => Some(Duration::ZERO),
+            Some(Err(error)) => return Some(Err(error)),
+        };
+        inner.crew.turn(timeout)
     }
 
     /// Whether anybody serves, or has not yet ended.
@@ -180,7 +162,7 @@ impl Supervisor {
     /// Whether a worker has ended that was not told to.
     pub fn has_lost_worker(&self) -> bool {
         let inner = self.0.borrow();
-        !inner.draining && inner.crew.has_ended_thread()
+        !inner.draining && inner.crew.has_left_thread()
     }
 
     /// Takes leave of workers that became too many and have ended. Whether some are left.
@@ -212,6 +194,10 @@ impl HttpControl for Supervisor {
 
     fn is_shrinking(&mut self) -> bool {
         self.see_off()
+    }
+
+    fn is_relistening(&mut self) -> bool {
+        self.0.borrow().receipts.are_out()
     }
 
     fn leaving(&self) -> Vec<u64> {
@@ -275,13 +261,11 @@ impl Inner {
         let sockets = Sockets::open(config, &tls, workers)?;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
         let shares = sockets.shares(workers).map_err(refused)?;
+        self.room = room(config);
         let (crew, ends) = self.hire(config, 0, shares).map_err(refused)?;
         self.enlist(crew);
         self.draining = false;
-        announce(&sockets.bound, config.threads);
-        if let Some(tell) = &self.overrides.on_listen {
-            sockets.bound.iter().for_each(|(addr, _)| tell(*addr));
-        }
+        self.announce(sockets.places(), config.threads);
         self.sockets = Some(sockets);
         self.numbers.replace(0, ends.len());
         Ok(ends)
@@ -317,11 +301,13 @@ impl Inner {
         listeners: Vec<Listener>,
         crew: &mut Crew,
     ) -> io::Result<TxEnd<Exchange>> {
+        // All links have the same room.
+        let berths = self.room.max(room(config));
         if config.threads == 0 {
             let config_of_it = self.worker_config(config, "http".to_owned(), listeners);
             let (worker, bell) = Worker::new(config_of_it)?;
             // Both shores are one thread, which is awake whenever either has something to send.
-            let (worker_end, tx_end) = link(berths(config), Arc::new(NoBell), Arc::new(NoBell));
+            let (worker_end, tx_end) = link(berths, Arc::new(NoBell), Arc::new(NoBell));
             crew.embedded = Some((Box::new(worker.embed(worker_end)), bell));
             return Ok(tx_end);
         }
@@ -331,14 +317,26 @@ impl Inner {
             watch.add_bell(Arc::clone(&to_worker));
         }
         let to_tx = Arc::clone(&self.bell) as Arc<dyn Doorbell>;
-        let (worker_end, tx_end) = link(berths(config), to_tx, to_worker);
+        let (worker_end, tx_end) = link(berths, to_tx, to_worker);
         crew.threads.push(worker.spawn(worker_end)?);
         Ok(tx_end)
     }
 
     /// From now on they serve.
     fn enlist(&mut self, recruits: Crew) {
-        self.crew.join_with(recruits, &self.bell);
+        self.crew.join_with(recruits);
+        self.hang_bell();
+    }
+
+    /// The Lua thread is rung where it sleeps.
+    fn hang_bell(&self) {
+        let embedded = self
+            .crew
+            .embedded
+            .as_ref()
+            .or(self.leaving.embedded.as_ref());
+        self.bell
+            .also_ring(embedded.map(|(_, bell)| Arc::clone(bell)));
     }
 
     fn worker_config(
@@ -362,70 +360,11 @@ impl Inner {
         }
     }
 
-    fn reconfigure(&mut self, config: ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
-        if self.is_shrinking() {
-            return Err("Unable to reconfigure until threads will shut down".to_owned());
-        }
-        let threads = self.config.as_ref().map_or(0, |config| config.threads);
-        let ends = if config.threads == threads || self.crew.is_empty() {
-            Vec::new()
-        } else {
-            self.resize(&config)?
-        };
-        let routes = routes(&config);
-        self.command_all(|| Command::Routes(Arc::clone(&routes)));
-        self.command_all(|| Command::Limits(Box::new(limits(&config))));
-        self.config = Some(config);
-        Ok(ends)
-    }
-
-    /// Another number of threads. Everything that can fail comes first, and undoes itself. Then
-    /// every socket gets somebody who accepts from it, and who is too many ends in peace.
-    fn resize(&mut self, config: &ServerConfig) -> Result<Vec<TxEnd<Exchange>>, String> {
-        if self.is_ending || self.draining {
-            return Err(ENDING.to_owned());
-        }
-        let wanted = usize::from(config.threads.max(1));
-        let kept = self.crew.threads_count().min(usize::from(config.threads));
-        let none = (kept..wanted).map(|_| Vec::new()).collect();
-        let refused = |error: io::Error| format!("cannot start a worker: {error}");
-        let (recruits, ends) = self.hire(config, kept, none).map_err(refused)?;
-        let shares = match self.listeners(wanted) {
-            Ok(shares) => shares,
-            Err(error) => {
-                drop(ends);
-                recruits.dismiss();
-                return Err(refused(error));
-            }
-        };
-        let leaving = self.crew.split_off(kept);
-        self.enlist(recruits);
-        self.crew
-            .command_each(shares.into_iter().map(Command::ListenOnly));
-        let deadline_ms = config.thread_termination_timeout_ms;
-        leaving.command_all(|| Command::Drain { deadline_ms });
-        self.leaving = leaving;
-        self.numbers.replace(kept, ends.len());
-        log::info!("threads: {} now", config.threads);
-        Ok(ends)
-    }
-
-    /// Listeners for each of so many workers, with more sockets if that takes more.
-    fn listeners(&mut self, workers: usize) -> io::Result<Vec<Vec<Listener>>> {
-        let Some(sockets) = &mut self.sockets else {
-            return Ok(Vec::new());
-        };
-        let before = sockets.sets_count();
-        let shares = sockets.grow(workers).and_then(|()| sockets.shares(workers));
-        if shares.is_err() {
-            sockets.shrink(before);
-        }
-        shares
-    }
-
     /// Takes leave of those that became too many and have ended. Whether some are left.
     fn is_shrinking(&mut self) -> bool {
-        self.leaving.reap(&mut self.past, &self.bell);
+        if self.leaving.reap(&mut self.past) {
+            self.hang_bell();
+        }
         !self.leaving.is_empty()
     }
 
@@ -451,20 +390,25 @@ impl Inner {
 
     /// Takes leave of the workers that have ended.
     fn stopped(&mut self) -> bool {
-        self.crew.reap(&mut self.past, &self.bell);
+        if self.crew.reap(&mut self.past) {
+            self.hang_bell();
+        }
         !self.is_shrinking() && self.crew.is_empty()
     }
-}
 
-/// The one line that everybody looks for.
-fn announce(bound: &[(SocketAddr, bool)], threads: u16) {
-    for (addr, is_tls) in bound {
-        let scheme = if *is_tls { "https" } else { "http" };
-        let by = match threads {
-            0 => "in the Lua thread".to_owned(),
-            1 => "1 worker thread".to_owned(),
-            n => format!("{n} worker threads"),
-        };
-        log::info!("listening on {scheme}://{addr} ({by})");
+    /// The one line that everybody looks for.
+    fn announce<'a>(&self, places: impl IntoIterator<Item = &'a Place>, threads: u16) {
+        for Place { addr, is_tls, .. } in places {
+            let scheme = if *is_tls { "https" } else { "http" };
+            let by = match threads {
+                0 => "in the Lua thread".to_owned(),
+                1 => "1 worker thread".to_owned(),
+                n => format!("{n} worker threads"),
+            };
+            log::info!("listening on {scheme}://{addr} ({by})");
+            if let Some(tell) = &self.overrides.on_listen {
+                tell(*addr);
+            }
+        }
     }
 }

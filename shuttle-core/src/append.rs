@@ -4,8 +4,8 @@
 //! is `chunk.rs`. Lent ones are in `lent.rs`, with the promise that they ask for.
 
 use crate::chunk::{Position, Progress, Writing};
-use crate::quay::TxQuay;
-use crate::shore::TxShore;
+use crate::quay::{TxQuay, WorkerQuay};
+use crate::shore::{TxShore, WorkerShore};
 use crate::shuttle::{BerthId, Shuttle, Tx, Worker};
 use crate::state::Appended;
 
@@ -109,6 +109,76 @@ impl<T> TxShore<T> {
         }
         let chunks = self.quay.chunks(index, generation);
         Some(chunks.map_or_else(Progress::default, Writing::progress))
+    }
+
+    /// As [`progress`](Self::progress), for who waits until the worker gets on: from here on it
+    /// [hails](Self::hailed) this trip once, as soon as it got further than is answered here and
+    /// keeps the shuttle. If it gives the shuttle back, that is the news. Ask again for the next
+    /// hail; asking twice changes nothing.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # let bell = Arc::new(shuttle_core::NoBell);
+    /// # let (worker, tx) = shuttle_core::link::<()>(1, bell.clone(), bell);
+    /// # let (mut worker, mut tx) = (worker.land(), tx.land());
+    /// # let shuttle = worker.board().unwrap();
+    /// # worker.send(shuttle);
+    /// # let shuttle = tx.recv().unwrap();
+    /// # let id = shuttle.berth();
+    /// # tx.send(shuttle);
+    /// # let mut shuttle = worker.recv().unwrap();
+    /// tx.append(id, b"tick 1, tick 2");
+    /// assert_eq!(tx.await_progress(id).unwrap().sent_bytes, 0);
+    ///
+    /// shuttle.find_chunks();
+    /// shuttle.consumed(6);
+    /// worker.tell_progress(&shuttle);
+    /// assert_eq!(tx.hailed(), Some(id));
+    /// assert!(!tx.client_gone(id));
+    /// assert_eq!(tx.progress(id).unwrap().sent_bytes, 6);
+    /// # shuttle.consumed(8);
+    /// # worker.tell_progress(&shuttle);
+    /// # assert_eq!(tx.hailed(), None);
+    /// # worker.release(shuttle);
+    /// ```
+    ///
+    /// # Panics
+    /// If this link has no berth of that index.
+    #[must_use]
+    pub fn await_progress(&mut self, berth: BerthId) -> Option<Progress> {
+        let before = self.progress(berth);
+        let state = self.quay.state(berth.index());
+        if !state.want_progress(berth.generation()) {
+            return None;
+        }
+        match cfg!(mutate = "look_before_wish") {
+            true => before,
+            false => self.progress(berth),
+        }
+    }
+}
+
+impl<T> WorkerShore<T> {
+    /// Hails TX if it [waits](TxShore::await_progress) to hear how far this shuttle's chunks got.
+    /// Call it after [`consumed`](Shuttle::consumed) when the shuttle stays here, once for what was
+    /// sent in one go. TX is woken by [`flush`](Self::flush). Costs one load if nothing was ever
+    /// appended in this trip, else one change of the word.
+    ///
+    /// # Panics
+    /// If the shuttle belongs to another link.
+    pub fn tell_progress(&mut self, shuttle: &Shuttle<Worker, T>) {
+        if shuttle.reading().is_some() {
+            self.quay.tell_progress(shuttle.berth().index());
+        }
+    }
+}
+
+impl<T> WorkerQuay<T> {
+    fn tell_progress(&self, index: u16) {
+        if self.state(index).answer_wish() {
+            self.harbour().hails.raise(index);
+            self.note_unflushed();
+        }
     }
 }
 

@@ -21,6 +21,7 @@
 //!   recv ◄───────────────────── ring of berth numbers ◄───────────────────── send
 //!   read lent bytes in place                  ◄─ ─ chunks of the berth ─ ─ ─ append
 //!   find_chunks, consumed ─ ─ ─ ─ how far it got ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─► progress
+//!   tell_progress ─ ─ ─ ─ ─ ─ ─ ─ bit of the berth, if asked for ─ ─ ─ ─ ─ ─► hailed
 //!   send_continue ────────────► ring, or not: ◄─ ─ flag of the berth ─ ─ ─ must_close
 //!   send ─────────────────────►                                              recv, unpin
 //!   recv ◄────────────────────                                               send
@@ -44,8 +45,8 @@
 //!   say "Continue".
 //! - [`TooLate`](Appended::TooLate): the shuttle is TX's, or on its way there, with the chunk in
 //!   it. Who receives it sends it again, if [`unsent_bytes`](Shuttle::unsent_bytes) is not zero.
-//! - [`Full`](Appended::Full): refused. Wait until the shuttle is home; a slow client costs no more
-//!   memory than [`limits`] says.
+//! - [`Full`](Appended::Full): refused. Wait until the worker [got on](TxShore::await_progress) or
+//!   the shuttle is home; a slow client costs no more memory than [`limits`] says.
 //! - [`Stale`](Appended::Stale): refused, for that trip is over.
 //!
 //! Chunks and the request to close keep their order: the worker can

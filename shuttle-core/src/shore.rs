@@ -14,7 +14,7 @@ use crate::state::{ClientGone, MustClose};
 /// Nothing on it blocks. Dropping it tells TX that nobody receives here any more
 /// ([`TxShore::worker_has_left`]); handles that are still out stay valid.
 pub struct WorkerShore<T> {
-    quay: Rc<WorkerQuay<T>>,
+    pub(crate) quay: Rc<WorkerQuay<T>>,
     /// After the quay's last flush: as it drops, TX is told that this side has left.
     _presence: Presence<Worker, T>,
 }
@@ -215,9 +215,10 @@ impl<T> TxShore<T> {
         self.quay.woke();
     }
 
-    /// The next trip whose client left, each reported once, freed ones not at all. It may be one
-    /// that was not received yet: ignore what you do not know, the shuttle itself will say
-    /// [`client_gone`](Shuttle::client_gone).
+    /// The next trip of which there is news: its client [left](Self::client_gone), or the worker
+    /// got on as was [asked for](Self::await_progress), or both. Each news is reported once, freed
+    /// trips not at all. It may be one that was not received yet: ignore what you do not know, the
+    /// shuttle itself will say [`client_gone`](Shuttle::client_gone).
     pub fn hailed(&mut self) -> Option<BerthId> {
         while let Some(index) = self.quay.harbour().hails.take(&self.quay.taken_hails) {
             if let Some(generation) = self.quay.state(index).take_hail() {

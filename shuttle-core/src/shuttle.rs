@@ -45,7 +45,7 @@ impl Side for Tx {}
 
 /// Names one trip: the berth, and how often the berth was freed before. It owns nothing and may be
 /// kept for as long as one likes; once the shuttle is freed it is stale and stays so (until the
-/// generation has gone round, after 2³² trips of that berth).
+/// generation has gone round, after 2³¹ trips of that berth).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BerthId {
     index: u16,

@@ -16,8 +16,8 @@
 //! stays; after `BOARDED` was cleared nothing about this generation is true any more, and whoever
 //! holds its id is told that it is stale.
 //!
-//! **The flags order no memory.** They are relaxed: a flag says nothing but itself, and the cargo
-//! is handed over by the ring, whose release and acquire come after and before each change of
+//! **The other flags order no memory.** They are relaxed: a flag says nothing but itself, and the
+//! cargo is handed over by the ring, whose release and acquire come after and before each change of
 //! owner. What the word must give is one order of all changes *of itself*, and that it has because
 //! each change is one read-modify-write: this is why MUST-CLOSE and "Continue" never miss each
 //! other.
@@ -26,11 +26,15 @@
 //! itself, so that one step both says "there is more" and learns who will send it. `append`
 //! releases the bytes, `look_for_chunks` acquires them. The worker cannot say "Continue", nor take
 //! the close upon itself, by a step from a word that names more than it has found.
+//!
+//! **Progress is asked for here** too. TX sets its wish and then looks how far the worker got; the
+//! worker says how far it got and then takes the wish. Both steps on the word acquire and release,
+//! and one of them is the first: either the worker finds the wish, or TX finds the progress.
 
 use crate::chunk::Position;
 use crate::sync::atomic::{
     AtomicU64,
-    Ordering::{self, Acquire, Relaxed, Release},
+    Ordering::{self, AcqRel, Acquire, Relaxed, Release},
 };
 
 /// A shuttle exists. Set by the worker at board, cleared at release, once per generation.
@@ -43,8 +47,8 @@ const TX_OWNS: u64 = 1 << 1;
 const SAILED: u64 = 1 << 2;
 /// Nobody waits for the response. Set by the worker at any time, never cleared before release.
 const CLIENT_GONE: u64 = 1 << 3;
-/// A hail about this shuttle was not taken yet. Set by the worker together with `CLIENT_GONE`,
-/// cleared by TX as it takes the hail.
+/// A hail about this shuttle was not taken yet. Set by the worker together with `CLIENT_GONE`, or
+/// as it answers `WANTS_PROGRESS`; cleared by TX as it takes the hail.
 const HAILED: u64 = 1 << 4;
 /// TX wants the end of the response. Set by TX while the shuttle is away, cleared by the worker as
 /// it accepts, or by TX as it sends.
@@ -60,8 +64,11 @@ const CHUNKS: u64 = 1 << 7;
 const TAIL_LENT_SHIFT: u32 = 8;
 const TAIL_COPIED_SHIFT: u32 = 16;
 const TAIL: u64 = (u8::MAX as u64) << TAIL_LENT_SHIFT | (u16::MAX as u64) << TAIL_COPIED_SHIFT;
-/// The upper half is the generation: how often the berth was freed. Counted up by release alone.
-const GENERATION_SHIFT: u32 = 32;
+/// TX wants a hail as soon as the worker gets on with the chunks. Set by TX at any time, cleared by
+/// the worker as it answers, or as it gives the shuttle back by "Continue", which is an answer too.
+const WANTS_PROGRESS: u64 = 1 << 32;
+/// The rest is the generation: how often the berth was freed. Counted up by release alone.
+const GENERATION_SHIFT: u32 = 33;
 
 /// The word as it was at one moment.
 #[derive(Clone, Copy)]
@@ -236,7 +243,7 @@ impl State {
             if !cfg!(mutate = "continue_past_chunks") && seen.has_more_than(&found) {
                 return Continued::Kept;
             }
-            let next = seen.0 | TX_OWNS | SAILED;
+            let next = (seen.0 | TX_OWNS | SAILED) & !WANTS_PROGRESS;
             match self.exchange(seen, next, Relaxed, cfg!(mutate = "continue_by_store")) {
                 Ok(_) => return Continued::HandedOver(seen),
                 Err(_) => seen = self.look_for_chunks(),
@@ -369,6 +376,42 @@ impl State {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// TX, whoever owns the shuttle: wants to hear of the worker's next progress. What the worker
+    /// told before it last looked for a wish can be seen afterwards. False for a stale id, and
+    /// nothing was changed.
+    pub(crate) fn want_progress(&self, generation: u32) -> bool {
+        let order = match cfg!(mutate = "wish_relaxed") || cfg!(mutate = "wish_by_store") {
+            true => Relaxed,
+            false => AcqRel,
+        };
+        let mut seen = self.look();
+        loop {
+            if !seen.is_of(generation) {
+                return false;
+            }
+            let next = seen.0 | WANTS_PROGRESS;
+            match self.exchange(seen, next, order, cfg!(mutate = "wish_by_store")) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Worker, as owner, after it told how far it got: takes the wish to hear of it, if there is
+    /// one. True: a hail is to be raised.
+    #[must_use]
+    pub(crate) fn answer_wish(&self) -> bool {
+        let order = match cfg!(mutate = "answer_relaxed") {
+            true => Relaxed,
+            false => AcqRel,
+        };
+        let before = Seen(self.0.fetch_and(!WANTS_PROGRESS, order));
+        if before.has(WANTS_PROGRESS) {
+            let _ = self.0.fetch_or(HAILED, Relaxed);
+        }
+        before.has(WANTS_PROGRESS)
     }
 
     /// Owner: the word, and the right to all chunks up to the tail it names.

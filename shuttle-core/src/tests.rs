@@ -11,6 +11,8 @@ mod invariants;
 #[cfg(not(loom))]
 mod leaving;
 #[cfg(loom)]
+mod loom_body;
+#[cfg(loom)]
 mod loom_chunks;
 #[cfg(loom)]
 mod loom_close;
@@ -20,6 +22,8 @@ mod loom_hail;
 mod loom_lifecycle;
 #[cfg(loom)]
 mod loom_pins;
+#[cfg(loom)]
+mod loom_progress;
 #[cfg(loom)]
 mod loom_shutdown;
 #[cfg(loom)]

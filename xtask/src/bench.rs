@@ -19,6 +19,7 @@ use clap::Args;
 use crate::workspace::root;
 use cases::Case;
 use load::Load;
+pub(crate) use process::free_port;
 use report::{Report, Sample};
 use servers::Fleet;
 
@@ -110,7 +111,7 @@ fn measure_round(
     Ok(())
 }
 
-fn build() -> Result<(), String> {
+pub(crate) fn build() -> Result<(), String> {
     let mut cargo = crate::shell::cargo(&["build", "--release", "-p", "server"]);
     let status = cargo
         .current_dir(root())

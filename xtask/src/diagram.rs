@@ -15,7 +15,7 @@ use crate::workspace::{root, stdout_of};
 #[derive(Args)]
 pub(crate) struct Options {
     /// Which member of the family: simple-copied, simple, stage1, stage2-lucky, stage2-unlucky,
-    /// stage3-in-time, stage3-too-late, cancel or cancel-away.
+    /// stage3-in-time, stage3-too-late, stage4, stage4-limited, cancel or cancel-away.
     member: String,
     /// Compares the order of arrows and boxes with the drawing of that member.
     #[arg(long)]

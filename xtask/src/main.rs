@@ -1,4 +1,4 @@
-//! The workspace's own tools: `cargo xtask ci | tidy | limits | loom | diagram | bench`.
+//! The workspace's own tools: `cargo xtask ci | tidy | limits | loom | diagram | bench | soak`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -15,6 +15,7 @@ mod ci;
 mod diagram;
 mod loom;
 mod shell;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -44,6 +45,8 @@ enum Task {
     Diagram(diagram::Options),
     /// What a request costs, beside other servers.
     Bench(bench::Options),
+    /// Mixed load for a long time: nothing may grow, nothing may be lost.
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Loom(options) => loom::run(&options),
         Task::Diagram(options) => diagram::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -199,7 +199,12 @@ marks! {
     FiberUnrefs = box Fiber "Unref old Lua strings";
     /// The fiber, owning the shuttle, before it fills in the next part.
     FillBody = box Fiber "Fill `shuttle` with (part of) HTTP(S) body";
-    /// The worker, after it received a shuttle with a later part, before it frames it.
+    /// The fiber, in `write` of stage 4, just before it appends a part: the shuttle is away.
+    AppendPart = box Fiber "Ref Lua strings, append (part of) HTTP(S) body to `shuttle`";
+    /// The fiber, in `write` of stage 4, before it parks because shuttle or window is full.
+    RoomSleeps = note Fiber "Sleep until there is room in `shuttle`";
+    /// The worker, when it is about to frame a later part: after it received a shuttle with it, or
+    /// found that it was appended.
     SendBody = box Worker "Send (more) HTTP(S) body";
     /// The worker, after the bytes of that part were given to the socket.
     BodyToClient = arrow Worker => Client "HTTP(S) body to client";
@@ -221,6 +226,11 @@ marks! {
     /// The worker, after the bytes of that part and of the end were given to the socket.
     BodyAndEndToClient = arrow Worker => Client
         "HTTP(S) body and \"end of chunked\" etc to client";
+    /// The dispatcher, on `Leg::Continue`, after unpinning, when parts were appended too late.
+    TxSeesRest = box Tx "See (parts of) HTTP(S) body that were not sent";
+    /// The dispatcher, then, without a flag to close, just before it sends the shuttle with
+    /// `Leg::Write`.
+    TxSendsRest = arrow Tx => Worker "Send `shuttle` with the rest of response";
     /// The dispatcher, on `Leg::Continue`, after unpinning, when the flag was set too late.
     TxSeesMustClose = box Tx "See unprocessed MUST-CLOSE";
     /// The dispatcher, then, before `TxSendsClose`.

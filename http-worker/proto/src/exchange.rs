@@ -8,6 +8,7 @@
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
+use crate::body::{BodyBerth, BodyFault};
 use crate::head::{FieldError, Fields, RequestHead, ResponseHead, StatusError};
 
 /// One request and its response, as they travel.
@@ -23,9 +24,16 @@ pub struct Exchange {
     leg: Leg,
     /// The request, complete before it first crosses.
     pub request: RequestHead,
-    /// The whole body of the request.
+    /// The whole body of the request; with `Body` the next piece of it, which may be empty.
     pub body: Vec<u8>,
-    /// Trailer fields of the request; those that could change its meaning are not among them.
+    /// With `Request`: the body follows in pieces, by this other shuttle.
+    pub body_berth: Option<BodyBerth>,
+    /// This is that other shuttle. Set by the worker when it takes it for a body.
+    pub carries_body: bool,
+    /// With `Body` marked as the last: what comes after this piece is lost, and why.
+    pub fault: Option<BodyFault>,
+    /// Trailer fields of the request, with the last piece if the body comes in pieces; those that
+    /// could change its meaning are not among them.
     pub trailers: Fields,
     /// Who asked. Absent for peers without an internet address.
     pub peer: Option<SocketAddr>,
@@ -37,8 +45,8 @@ pub struct Exchange {
     pub response: ResponseHead,
     /// Body bytes of this leg that were copied; lent bytes follow them.
     pub part: Vec<u8>,
-    /// With `Write`: nothing comes after this part. Set by [`advance`](Self::advance) to false
-    /// when the shuttle comes to TX, so set it before each `Write`.
+    /// With `Write` and `Body`: nothing comes after this part. Set by [`advance`](Self::advance) to
+    /// false when the shuttle goes to TX, so set it before each `Write`, and after each `Body`.
     pub last: bool,
 }
 
@@ -48,14 +56,15 @@ pub enum Leg {
     /// At the worker, without a request.
     #[default]
     Free,
-    /// Worker to TX: a request.
+    /// Worker to TX: a request, whole or but for its body.
     Request,
     /// TX to worker: the complete response. Nothing is lent, nobody waits; the worker sends it
     /// and frees the shuttle.
     Answer,
     /// TX to worker: the head (the first time) and a part of the body.
     Write,
-    /// Worker to TX: the part was sent; its lent bytes come home.
+    /// Worker to TX: the part was sent, and all that was appended; lent bytes come home. One that
+    /// has not left is taken back when something was appended in that moment.
     Continue,
     /// TX to worker: nothing more comes, end the response.
     Close,
@@ -65,6 +74,11 @@ pub enum Leg {
     /// TX to worker: free the shuttle. Before `Closed` this ends the request without an answer:
     /// its client has gone, or the worker answers 500.
     Release,
+    /// Worker to TX, by the shuttle of a body: the next piece of it. An empty one that is not the
+    /// last is an offer: the client waits to be invited.
+    Body,
+    /// TX to worker, by the shuttle of a body: the piece was taken, the next may come.
+    WantBody,
 }
 
 /// The side that a leg starts from.
@@ -109,9 +123,13 @@ table! {
     by Tx: Request => Answer;
     by Tx: Request | Continue => Write;
     by Worker: Write => Continue unless last;
+    by Worker: Continue => Write;
     by Tx: Request | Continue => Close;
     by Worker: Write | Continue | Close => Closed;
     by Tx: Request | Continue | Closed => Release;
+    by Worker: Free | WantBody => Body;
+    by Tx: Body => WantBody unless last;
+    by Tx: Body => Release;
     by Worker: Answer | Release => Free;
 }
 
@@ -174,14 +192,16 @@ impl Leg {
         Self::Close,
         Self::Closed,
         Self::Release,
+        Self::Body,
+        Self::WantBody,
     ];
 
     /// Which side moves an exchange to this leg.
     #[must_use]
     pub fn sender(self) -> Side {
         match self {
-            Self::Free | Self::Request | Self::Continue | Self::Closed => Side::Worker,
-            Self::Answer | Self::Write | Self::Close | Self::Release => Side::Tx,
+            Self::Free | Self::Request | Self::Continue | Self::Closed | Self::Body => Side::Worker,
+            Self::Answer | Self::Write | Self::Close | Self::Release | Self::WantBody => Side::Tx,
         }
     }
 }
@@ -233,6 +253,9 @@ impl Exchange {
         self.local = None;
         self.https = false;
         self.last = false;
+        self.body_berth = None;
+        self.carries_body = false;
+        self.fault = None;
     }
 
     /// Answers at once and completely: sets head and body and goes on to [`Leg::Answer`].

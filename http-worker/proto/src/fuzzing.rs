@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::exchange::{Exchange, Leg};
+use crate::exchange::{Exchange, Leg, Side};
 use crate::h1::{
     Encoder, Engine, Event, Framing, Limits, Outlook, Phase, RequestBody, RequestFacts, chunk_head,
     chunk_tail, last_chunk,
@@ -259,16 +259,16 @@ pub fn exchange_steps(steps: &[u8]) {
     let mut exchange = Exchange::default();
     let mut model = (Leg::Free, false);
     for step in steps {
-        let to = Leg::ALL[usize::from(step % 8)];
+        let to = Leg::ALL[usize::from(step & 0x7f) % Leg::ALL.len()];
         let last = step & 0x80 != 0;
-        if exchange.leg() == Leg::Continue || exchange.leg() == Leg::Request {
+        if matches!(exchange.leg(), Leg::Continue | Leg::Request | Leg::Body) {
             exchange.last = last;
             model.1 = last;
         }
         let allowed = allowed_by_hand(model.0, to, model.1);
         assert_eq!(exchange.advance(to).is_ok(), allowed, "{model:?} to {to:?}");
         if allowed {
-            let stays = matches!(to, Leg::Answer | Leg::Write | Leg::Close | Leg::Release);
+            let stays = to.sender() == Side::Tx;
             model = (to, model.1 && stays);
         }
         assert_eq!((exchange.leg(), exchange.last), model);
@@ -278,13 +278,15 @@ pub fn exchange_steps(steps: &[u8]) {
 /// The table in other words: who may follow whom.
 fn allowed_by_hand(from: Leg, to: Leg, last: bool) -> bool {
     match from {
-        Leg::Free => to == Leg::Request,
+        Leg::Free => matches!(to, Leg::Request | Leg::Body),
         Leg::Request => matches!(to, Leg::Answer | Leg::Write | Leg::Close | Leg::Release),
         Leg::Answer | Leg::Release => to == Leg::Free,
         Leg::Write => to == Leg::Closed || (to == Leg::Continue && !last),
-        Leg::Continue => !matches!(to, Leg::Free | Leg::Request | Leg::Answer | Leg::Continue),
+        Leg::Continue => matches!(to, Leg::Write | Leg::Close | Leg::Closed | Leg::Release),
         Leg::Close => to == Leg::Closed,
         Leg::Closed => to == Leg::Release,
+        Leg::Body => to == Leg::Release || (to == Leg::WantBody && !last),
+        Leg::WantBody => to == Leg::Body,
     }
 }
 

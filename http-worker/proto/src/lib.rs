@@ -91,6 +91,7 @@
 //!   refused.
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod date;
 pub mod drawing;
 pub mod error;
@@ -102,6 +103,7 @@ pub mod limits;
 pub mod sites;
 pub mod status;
 
+pub use body::{BodyBerth, BodyFault};
 pub use drawing::{Mark, Witness};
 pub use error::{PeerError, PeerErrorKind};
 pub use exchange::{AnswerError, Exchange, IllegalLeg, Leg, Side};

@@ -30,6 +30,11 @@ pub const EMPTY_LINES_MAX_COUNT: usize = 4;
 /// Largest body of a request unless configured: httpng's default. Beyond: 413.
 pub const BODY_MAX_BYTES: u64 = 1024 * 1024;
 
+/// Largest body at all, also of those that travel in pieces and are never in memory as a whole. No
+/// network brings it; beyond it numbers end, and a length that was cut to fit into one must not be
+/// taken for a length. Beyond: 413.
+pub const STREAMED_BODY_MAX_BYTES: u64 = 1 << 62;
+
 /// Digits of a chunk size: what 64 bits hold, leading zeros included. Beyond: 400.
 pub const CHUNK_SIZE_MAX_DIGIT_COUNT: usize = 16;
 

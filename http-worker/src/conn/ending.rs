@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http_proto::PeerErrorKind;
 use http_proto::drawing::Mark;
 use http_proto::h1::Phase;
+use http_proto::{BodyFault, PeerErrorKind};
 
 use super::{Conn, Fate, PARTING, Wait};
 use crate::context::Cx;
@@ -162,6 +162,10 @@ impl Conn {
     pub(super) fn on_timeout(&mut self, cx: &mut Cx) -> Fate {
         cx.stats.timeouts.one();
         match self.wait {
+            Wait::Body if self.upload.is_some() => {
+                self.fail_upload(BodyFault::Silent);
+                self.drive(cx)
+            }
             Wait::Head | Wait::Body if self.engine.phase() != Phase::Idle => {
                 self.fail(PeerErrorKind::Timeout.into(), cx);
                 self.drive(cx)
@@ -179,6 +183,7 @@ impl Conn {
         if !std::mem::replace(&mut self.socket.has_fin, true) {
             self.hail(cx);
         }
+        self.drop_upload(cx);
         for trip in std::mem::take(&mut self.trips) {
             if let Some(berth) = trip.berth() {
                 cx.disown(berth);

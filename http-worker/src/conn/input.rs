@@ -2,10 +2,12 @@
 
 use http_proto::drawing::Mark;
 use http_proto::h1::{Event, Phase, encode_continue};
-use http_proto::{Exchange, Leg, PeerError, PeerErrorKind};
+use http_proto::{BodyFault, Exchange, Leg, PeerError, PeerErrorKind};
 use shuttle_core::{Shuttle, Worker};
 
+use super::body::BodyTrip;
 use super::trips::Trip;
+use super::upload::{Upload, length_of};
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
 use crate::limits::KEEP_BYTES;
@@ -18,21 +20,22 @@ impl Conn {
         if self.linger_bytes.is_some() {
             return true;
         }
-        let is_inside = self.engine.phase() == Phase::Body && !self.has_complete_request();
-        !self.socket.is_over && self.end.is_none() && (is_inside || self.may_begin(cx))
+        !self.socket.is_over && self.end.is_none() && (self.is_inside() || self.may_begin(cx))
     }
 
     /// Whether another request may be begun.
     fn may_begin(&self, cx: &Cx) -> bool {
         self.engine.phase() != Phase::Done
             && !self.has_complete_request()
+            && self.upload.is_none()
             && self.trips.len() < cx.limits.pipeline_depth_count
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
             && self.trips.back().is_none_or(|trip| trip.is_safe)
     }
 
-    /// A request is whole and waits for its turn or for a berth.
+    /// A request is whole, or as much of it as crosses at first, and waits for its turn or for a
+    /// berth.
     pub(super) fn has_complete_request(&self) -> bool {
         self.incoming
             .as_ref()
@@ -43,7 +46,9 @@ impl Conn {
     /// difference.
     pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {
         let mut moved = self.board(cx);
-        if !self.input.is_empty() {
+        moved |= self.carry_body(cx);
+        // The end of a body may be known without any further byte.
+        if !self.input.is_empty() || self.upload_wants_input() {
             let input = std::mem::take(&mut self.input);
             let (consumed, progressed) = self.parse(&input, cx);
             self.keep(input, consumed);
@@ -117,8 +122,17 @@ impl Conn {
             if at == bytes.len() && self.engine.phase() == Phase::Idle {
                 break;
             }
-            let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());
             let unread = &bytes[at..];
+            if self.upload.is_some() {
+                let (consumed, needs_more) = self.poll_upload(unread);
+                at += consumed;
+                progressed |= !needs_more || consumed > 0;
+                if needs_more {
+                    break;
+                }
+                continue;
+            }
+            let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());
             let step = self
                 .engine
                 .poll(unread, &mut incoming.head, &mut incoming.trailers);
@@ -135,9 +149,8 @@ impl Conn {
 
     /// In the middle of a request that goes on.
     fn is_inside(&self) -> bool {
-        self.incoming
-            .as_ref()
-            .is_some_and(|incoming| !incoming.is_complete)
+        let incoming = self.incoming.as_ref();
+        incoming.is_some_and(|incoming| !incoming.is_complete) || self.upload_wants_input()
     }
 
     fn on_step(&mut self, event: Event, bytes: &[u8], mut incoming: Box<Incoming>, cx: &mut Cx) {
@@ -150,6 +163,12 @@ impl Conn {
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
                 cx.mark(Mark::RequestArrives, incoming.ticket);
+                self.choose_site(&mut incoming, cx);
+                if incoming.streams {
+                    self.incoming = Some(incoming);
+                    self.board(cx);
+                    return;
+                }
             }
             Event::ExpectContinue => incoming.owes_continue = true,
             Event::Body(range) => {
@@ -182,26 +201,30 @@ impl Conn {
         let Some(incoming) = self.incoming.take_if(|incoming| incoming.is_complete) else {
             return false;
         };
-        let is_safe = is_safe(incoming.head.method());
+        // Beside a body that is being received nothing else is begun.
+        let is_safe = is_safe(incoming.head.method()) && !incoming.streams;
         if !self.trips.is_empty() && !is_safe {
             self.incoming = Some(incoming);
             return false;
         }
-        let Some(shuttle) = cx.board(self.has_turn) else {
+        let Some((shuttle, second)) = cx.board(incoming.streams, self.has_turn) else {
+            cx.wait_for_berth(self.token, incoming.streams);
             self.incoming = Some(incoming);
             self.is_waiting = true;
-            cx.waiting.push_back(self.token);
-            cx.stats.waits_for_berth.one();
             return false;
         };
         self.has_turn = false;
-        self.send(shuttle, incoming, is_safe, cx);
+        let length = length_of(&incoming.facts);
+        let ticket = incoming.ticket;
+        let body = second.map(|second| BodyTrip::new(second, ticket, length, self.token, cx));
+        self.send(shuttle, body, incoming, is_safe, cx);
         true
     }
 
     fn send(
         &mut self,
         mut shuttle: Shuttle<Worker, Exchange>,
+        body: Option<BodyTrip>,
         mut incoming: Box<Incoming>,
         is_safe: bool,
         cx: &mut Cx,
@@ -216,6 +239,7 @@ impl Conn {
         std::mem::swap(&mut shuttle.request, &mut incoming.head);
         std::mem::swap(&mut shuttle.body, &mut incoming.body);
         std::mem::swap(&mut shuttle.trailers, &mut incoming.trailers);
+        shuttle.body_berth = body.as_ref().map(BodyTrip::name);
         shuttle.worker_ticket = ticket;
         shuttle.peer = Some(self.peer);
         shuttle.local = self.local;
@@ -227,7 +251,10 @@ impl Conn {
         let berth = shuttle.berth();
         self.trips
             .push_back(Trip::away(berth, ticket, incoming.facts, is_safe));
-        cx.reuse(incoming);
+        match body {
+            Some(body) => self.upload = Some(Upload::new(body, incoming)),
+            None => cx.reuse(incoming),
+        }
         cx.note(&shuttle, self.token);
         cx.stats.requests.one();
         cx.mark(Mark::SendRequest, ticket);
@@ -252,6 +279,9 @@ impl Conn {
 
     /// `100 Continue`, when it is asked for and nothing has to be said before it.
     pub(super) fn invite_body(&mut self, cx: &Cx) -> bool {
+        if self.upload.is_some() {
+            return self.invite_upload(cx);
+        }
         let Some(incoming) = &mut self.incoming else {
             return false;
         };
@@ -270,6 +300,10 @@ impl Conn {
             return false;
         }
         match self.engine.end_of_input() {
+            Err(_) if self.end.is_none() && self.upload.is_some() => {
+                self.fail_upload(BodyFault::Closed);
+                true
+            }
             Err(error) if self.end.is_none() => {
                 self.fail(error, cx);
                 true

@@ -7,6 +7,7 @@ use std::io::IoSlice;
 use http_proto::Exchange;
 use shuttle_core::{Shuttle, Worker};
 
+use crate::cargo::Cargo;
 use crate::limits::WRITE_SLICES_COUNT;
 
 /// A stretch of output.
@@ -14,9 +15,9 @@ use crate::limits::WRITE_SLICES_COUNT;
 enum Stretch {
     /// So many of the copied bytes.
     Copied(usize),
-    /// The cargo of the next shuttle: bytes already sent, and bytes still to be sent. With
-    /// nothing to be sent it only marks that all before it has gone.
-    Cargo { sent: usize, left: usize },
+    /// The cargo of the next shuttle. With nothing to be sent it only marks that all before it has
+    /// gone.
+    Cargo(Cargo),
 }
 
 /// Output of one connection that was not yet taken by the socket.
@@ -28,6 +29,8 @@ pub(crate) struct Outbox {
     stretches: VecDeque<Stretch>,
     /// Cargo bytes waiting, over all stretches.
     cargo_bytes: usize,
+    /// Some of what TX appended is gone, and nobody was told.
+    has_news: bool,
 }
 
 /// Slices for one vectored write.
@@ -57,11 +60,10 @@ impl Outbox {
         result
     }
 
-    /// Appends the first `len` bytes of the next shuttle's cargo.
-    pub(crate) fn load(&mut self, len: usize) {
-        self.cargo_bytes += len;
-        self.stretches
-            .push_back(Stretch::Cargo { sent: 0, left: len });
+    /// Appends the cargo of the next shuttle.
+    pub(crate) fn load(&mut self, cargo: Cargo) {
+        self.cargo_bytes += cargo.len();
+        self.stretches.push_back(Stretch::Cargo(cargo));
     }
 
     /// The bytes that come first, when they are all copied ones: the usual case, one plain write.
@@ -90,12 +92,12 @@ impl Outbox {
                     *slot = IoSlice::new(here);
                     count += 1;
                 }
-                Stretch::Cargo { sent, left } => {
+                Stretch::Cargo(cargo) => {
                     let shuttle = shuttles.next().flatten();
-                    let Some(shuttle) = shuttle.filter(|_| left > 0) else {
+                    let Some(shuttle) = shuttle.filter(|_| cargo.len() > 0) else {
                         continue;
                     };
-                    for piece in cut(shuttle, sent, left) {
+                    for piece in cargo.pieces(shuttle) {
                         let Some(slot) = room.next() else {
                             return count;
                         };
@@ -109,8 +111,12 @@ impl Outbox {
     }
 
     /// Takes off `taken` bytes that are gone. Says how many shuttles have none left: the first
-    /// ones of those loaded.
-    pub(crate) fn advance(&mut self, mut taken: usize) -> usize {
+    /// ones of those loaded, which are given as to [`slices`](Self::slices).
+    pub(crate) fn advance<'a>(
+        &mut self,
+        mut taken: usize,
+        mut shuttles: impl Iterator<Item = Option<&'a mut Shuttle<Worker, Exchange>>>,
+    ) -> usize {
         let mut finished = 0;
         while let Some(stretch) = self.stretches.front_mut() {
             match stretch {
@@ -123,13 +129,14 @@ impl Outbox {
                         break;
                     }
                 }
-                Stretch::Cargo { sent, left } => {
-                    let here = taken.min(*left);
+                Stretch::Cargo(cargo) => {
+                    let here = taken.min(cargo.len());
                     taken -= here;
-                    *left -= here;
-                    *sent += here;
                     self.cargo_bytes -= here;
-                    if *left > 0 {
+                    if let Some(shuttle) = shuttles.next().flatten().filter(|_| here > 0) {
+                        self.has_news |= cargo.advance(shuttle, here) > 0;
+                    }
+                    if cargo.len() > 0 {
                         break;
                     }
                     finished += 1;
@@ -140,6 +147,11 @@ impl Outbox {
         debug_assert_eq!(taken, 0, "no more can be gone than there was");
         self.reuse();
         finished
+    }
+
+    /// Whether some of what TX appended is gone since the last time this was asked.
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     /// The buffer for copied bytes, when nothing is to be said: an idle connection needs none,
@@ -170,23 +182,4 @@ impl Outbox {
             self.gone = 0;
         }
     }
-}
-
-/// The pieces of a shuttle's cargo, without the first `sent` bytes and not beyond `left`.
-fn cut(
-    shuttle: &Shuttle<Worker, Exchange>,
-    mut sent: usize,
-    mut left: usize,
-) -> impl Iterator<Item = &[u8]> {
-    let (exchange, lent) = shuttle.parts();
-    std::iter::once(&exchange.part[..])
-        .chain(lent)
-        .filter_map(move |piece| {
-            let skipped = sent.min(piece.len());
-            sent -= skipped;
-            let piece = &piece[skipped..];
-            let piece = &piece[..left.min(piece.len())];
-            left -= piece.len();
-            (!piece.is_empty()).then_some(piece)
-        })
 }

@@ -11,6 +11,7 @@ use shuttle_core::{BerthId, Shuttle, Worker};
 use super::ending::End;
 use super::outbox::Slices;
 use super::{Conn, Wait};
+use crate::cargo::{self, Cargo};
 use crate::context::Cx;
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
@@ -19,7 +20,7 @@ use crate::transport::Broken;
 const NO_ANSWER: &[u8] = b"Internal error";
 
 /// Where the answer to a request is.
-enum Place {
+pub(super) enum Place {
     /// On the other shore.
     Away,
     /// Here; not looked at yet.
@@ -27,6 +28,8 @@ enum Place {
     /// In the outbox. The shuttle stays until its cargo is gone; `None` when it was not needed
     /// for so long.
     Loaded(Option<Shuttle<Worker, Exchange>>),
+    /// Still here: more was appended to it while its cargo went.
+    More(Shuttle<Worker, Exchange>),
     /// It never travelled: the worker answers itself.
     Early(PeerError),
     /// All said.
@@ -40,11 +43,11 @@ pub(super) struct Trip {
     ticket: u64,
     facts: RequestFacts,
     pub(super) is_safe: bool,
-    place: Place,
+    pub(super) place: Place,
     /// How the body goes, after the head was encoded.
-    body: Option<ResponseBody>,
+    pub(super) body: Option<ResponseBody>,
     /// The last byte of the response is in the outbox.
-    is_ended: bool,
+    pub(super) is_ended: bool,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     sent_mark: Option<Mark>,
 }
@@ -97,10 +100,22 @@ impl Trip {
         self.ticket
     }
 
+    /// Whether it is this request's, and its response is not complete.
+    pub(super) fn is_open(&self, ticket: u64) -> bool {
+        self.ticket == ticket && !self.is_ended
+    }
+
+    /// Whether it is this request's, and nothing of its response was begun.
+    pub(super) fn is_fresh(&self, ticket: u64) -> bool {
+        self.ticket == ticket && self.body.is_none() && !self.is_ended
+    }
+
     /// The shuttle, if it is here and needed.
     pub(super) fn shuttle(&self) -> Option<&Shuttle<Worker, Exchange>> {
         match &self.place {
-            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            Place::Home(shuttle) | Place::More(shuttle) | Place::Loaded(Some(shuttle)) => {
+                Some(shuttle)
+            }
             _ => None,
         }
     }
@@ -108,7 +123,24 @@ impl Trip {
     /// The shuttle, if it is here and needed.
     pub(super) fn into_shuttle(self) -> Option<Shuttle<Worker, Exchange>> {
         match self.place {
-            Place::Home(shuttle) | Place::Loaded(Some(shuttle)) => Some(shuttle),
+            Place::Home(shuttle) | Place::More(shuttle) | Place::Loaded(Some(shuttle)) => {
+                Some(shuttle)
+            }
+            _ => None,
+        }
+    }
+
+    /// The shuttle, if its cargo waits for the client.
+    pub(super) fn loaded(&self) -> Option<&Shuttle<Worker, Exchange>> {
+        match &self.place {
+            Place::Loaded(shuttle) => shuttle.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn loaded_mut(&mut self) -> Option<&mut Shuttle<Worker, Exchange>> {
+        match &mut self.place {
+            Place::Loaded(shuttle) => shuttle.as_mut(),
             _ => None,
         }
     }
@@ -128,7 +160,10 @@ impl Trip {
 
     /// Its answer, or the next part of it, is here to be encoded.
     fn is_ready(&self) -> bool {
-        matches!(self.place, Place::Home(_) | Place::Early(_))
+        matches!(
+            self.place,
+            Place::Home(_) | Place::More(_) | Place::Early(_)
+        )
     }
 
     /// The next answer may be encoded behind this one.
@@ -160,12 +195,21 @@ impl Conn {
             let Some(trip) = self.trips.get_mut(at).filter(|trip| trip.is_ready()) else {
                 break;
             };
+            if matches!(trip.place, Place::More(_)) {
+                match self.looks_left.checked_sub(1) {
+                    Some(left) => self.looks_left = left,
+                    None => break,
+                }
+            }
             if self.outbox.wants_buffer() {
                 self.outbox.give_buffer(cx.buffer());
             }
             match std::mem::replace(&mut trip.place, Place::Done) {
-                Place::Home(shuttle) if makes_sense(&shuttle) => self.encode(at, shuttle, cx),
+                Place::Home(shuttle) if makes_sense(&shuttle) => {
+                    self.encode(at, shuttle, Cargo::of_arrival, cx);
+                }
                 Place::Home(shuttle) => self.encode_failure(at, shuttle, cx),
+                Place::More(shuttle) => self.encode(at, shuttle, Cargo::of_appended, cx),
                 Place::Early(error) => self.encode_early(at, &error, cx),
                 Place::Away | Place::Loaded(_) | Place::Done => unreachable!("it is ready"),
             }
@@ -178,51 +222,61 @@ impl Conn {
         moved
     }
 
-    /// Puts head, framing and cargo of one part into the outbox.
-    fn encode(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
-        let must_close = cx.is_draining && self.is_last(at);
+    /// Puts head, framing and cargo of one part into the outbox, with all that was appended to it
+    /// by now.
+    fn encode(
+        &mut self,
+        at: usize,
+        mut shuttle: Shuttle<Worker, Exchange>,
+        take_stock: impl Fn(&mut Shuttle<Worker, Exchange>) -> Cargo,
+        cx: &mut Cx,
+    ) {
+        let is_leaving = cx.is_draining && self.is_last(at);
+        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         let trip = &mut self.trips[at];
         let is_first = trip.body.is_none();
-        match shuttle.leg() {
-            _ if is_first => cx.mark(Mark::FormatResponse, trip.ticket),
-            Leg::Write => cx.mark(Mark::SendBody, trip.ticket),
-            _ => {}
+        if let Some(mark) = mark_of(&shuttle, is_first) {
+            cx.mark(mark, trip.ticket);
         }
         let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
-        let took_close = !asked && shuttle.must_close() && shuttle.accept_close();
+        // Nothing is appended after the close, so what is found after it was seen is all.
+        let sees_close = !asked && shuttle.must_close();
+        let cargo = take_stock(&mut shuttle);
+        let took_close = sees_close && shuttle.accept_close();
         if took_close {
             cx.mark(Mark::SeeMustClose, trip.ticket);
         }
         trip.is_ended = asked || took_close;
         trip.sent_mark = Some(match shuttle.leg() {
-            Leg::Close => Mark::EndToClient,
+            Leg::Close if cargo.len() == 0 => Mark::EndToClient,
+            Leg::Close => Mark::BodyAndEndToClient,
             _ if took_close => Mark::BodyAndEndToClient,
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
-        let len = cargo_len(&shuttle);
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
-            let known_length = trip.is_ended.then_some(len as u64);
+            let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
                 known_length,
-                must_close,
+                must_close: is_leaving || (trip.is_ended && is_blocked),
             };
             let head = &shuttle.response;
             self.outbox
                 .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
         });
         let admitted = self.outbox.copy(|out| {
-            let admitted = body.begin_part(len, out);
+            let admitted = body.begin_part(cargo.len(), out);
             // Small ones are copied: cheaper than two more slices, and there may be many.
             let is_copied = admitted <= COPY_BYTES;
             if is_copied {
-                copy_cargo(&shuttle, admitted, out);
+                let pieces = cargo.cut(admitted).pieces(&shuttle);
+                pieces.for_each(|piece| out.extend_from_slice(piece));
                 body.end_part(out);
             }
             if is_copied { 0 } else { admitted }
         });
-        self.outbox.load(admitted);
+        self.outbox.load(cargo.cut(admitted));
         trip.place = Place::Loaded(Some(shuttle));
         if admitted > 0 {
             self.outbox.copy(|out| body.end_part(out));
@@ -236,15 +290,16 @@ impl Conn {
 
     /// Ends the body of a response. What the head has told the client, and what is missing,
     /// decide whether the connection goes on.
-    fn finish(&mut self, at: usize, body: ResponseBody) {
+    pub(super) fn finish(&mut self, at: usize, body: ResponseBody) {
         let ending = self.outbox.copy(|out| body.finish(out));
         let trip = &self.trips[at];
         if ending.missing > 0 {
             log::warn!("a response lacks {} of its declared bytes", ending.missing);
         }
-        if !ending.keep_alive {
+        if !ending.keep_alive || self.is_blocked_by_body(trip) {
             // A client that asked for the end will close; others may be sending.
-            let is_expected = !trip.facts.keep_alive && ending.missing == 0;
+            let is_sending = self.has_unread_body(trip);
+            let is_expected = !trip.facts.keep_alive && ending.missing == 0 && !is_sending;
             self.end_with(if is_expected { End::Close } else { End::Linger });
         }
     }
@@ -252,6 +307,7 @@ impl Conn {
     /// The other shore gave the request back without an answer, or broke the protocol.
     fn encode_failure(&mut self, at: usize, mut shuttle: Shuttle<Worker, Exchange>, cx: &mut Cx) {
         let is_mute = shuttle.leg() == Leg::Release && shuttle.client_gone();
+        let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         cx.disown(shuttle.berth());
         let trip = &mut self.trips[at];
         trip.is_ended = true;
@@ -276,7 +332,7 @@ impl Conn {
                 .expect("a proper field");
             let outlook = Outlook {
                 known_length: Some(NO_ANSWER.len() as u64),
-                must_close: cx.is_draining,
+                must_close: cx.is_draining || is_blocked,
             };
             cx.stats.response(500);
             let head = &shuttle.response;
@@ -329,7 +385,9 @@ impl Conn {
                 self.note_progress(Wait::Reader, cx.now);
             }
             moved = true;
-            for _ in 0..self.outbox.advance(wrote.taken) {
+            let loaded = self.trips.iter_mut().filter(|trip| trip.is_loaded());
+            let shuttles = loaded.map(Trip::loaded_mut);
+            for _ in 0..self.outbox.advance(wrote.taken, shuttles) {
                 self.unload_first(cx);
             }
         }
@@ -340,6 +398,7 @@ impl Conn {
             if let Some(trip) = self.trips.iter_mut().find(|trip| trip.is_loaded()) {
                 trip.tell_sent(cx);
             }
+            self.tell_progress(cx);
             self.spare_berths(cx);
         }
         self.drop_done();
@@ -356,46 +415,23 @@ impl Conn {
         let Place::Loaded(shuttle) = std::mem::replace(&mut trip.place, Place::Done) else {
             return;
         };
-        let Some(shuttle) = shuttle else { return };
+        let Some(mut shuttle) = shuttle else { return };
         trip.tell_sent(cx);
         if shuttle.leg() == Leg::Answer {
-            cx.free(shuttle);
-        } else if trip.is_ended {
+            return cx.free(shuttle);
+        }
+        cargo::settle(&mut shuttle);
+        if trip.is_ended {
             cx.close(shuttle);
-        } else if self.socket.has_fin {
+        } else if self.socket.has_fin && !shuttle.must_close() {
             // More would be streamed to somebody who has probably left: that is over. A client
             // that has not is told by the reset that this is not all.
             shuttle.mark_client_gone();
             cx.close(shuttle);
             self.end_with(End::Reset);
         } else {
-            self.continue_or_close(at, shuttle, cx);
+            self.go_on_with(at, shuttle, cx);
         }
-    }
-
-    /// Asks for more of the response, unless its end was asked for in the last moment.
-    fn continue_or_close(&mut self, at: usize, mut kept: Shuttle<Worker, Exchange>, cx: &mut Cx) {
-        let trip = &mut self.trips[at];
-        trip.place = Place::Away;
-        if !kept.must_close() {
-            if let Err(e) = kept.advance(Leg::Continue) {
-                log::error!("{kept:?}: {e}");
-            }
-            cx.mark(Mark::SendContinue, trip.ticket);
-            match cx.shore.send_continue(kept) {
-                Ok(()) => return cx.published(Mark::SendContinue, trip.ticket),
-                Err(shuttle) => kept = shuttle,
-            }
-        }
-        let was_asked = kept.accept_close();
-        debug_assert!(was_asked, "it stayed here because of that");
-        cx.mark(Mark::SeeMustClose, trip.ticket);
-        trip.place = Place::Done;
-        trip.is_ended = true;
-        if let Some(body) = trip.body.take() {
-            self.finish(at, body);
-        }
-        cx.close(kept);
     }
 
     /// The client is slow: answers that are wholly copied need not keep their berths meanwhile.
@@ -426,20 +462,11 @@ impl Conn {
     }
 }
 
-fn cargo_len(shuttle: &Shuttle<Worker, Exchange>) -> usize {
-    if shuttle.leg() == Leg::Close {
-        return 0;
-    }
-    let (exchange, lent) = shuttle.parts();
-    exchange.part.len() + lent.map(<[u8]>::len).sum::<usize>()
-}
-
-/// Appends the first `len` bytes of the cargo.
-fn copy_cargo(shuttle: &Shuttle<Worker, Exchange>, mut len: usize, out: &mut Vec<u8>) {
-    let (exchange, lent) = shuttle.parts();
-    for piece in std::iter::once(&exchange.part[..]).chain(lent) {
-        let here = len.min(piece.len());
-        out.extend_from_slice(&piece[..here]);
-        len -= here;
+/// What the witness is told as a shuttle is looked at.
+fn mark_of(shuttle: &Shuttle<Worker, Exchange>, is_first: bool) -> Option<Mark> {
+    match shuttle.leg() {
+        _ if is_first => Some(Mark::FormatResponse),
+        Leg::Write => Some(Mark::SendBody),
+        _ => None,
     }
 }

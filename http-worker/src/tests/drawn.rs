@@ -84,6 +84,40 @@ fn a_close_in_time() {
 }
 
 #[test]
+fn parts_that_are_appended_in_time_and_too_late() {
+    let (mut world, _, told) = asked();
+    let mut shuttle = world.take();
+    let berth = shuttle.berth();
+    shuttle.write(b"one", false).unwrap();
+    world.tx().send(shuttle);
+    let _ = world.tx().append(berth, b"two");
+    world.settle();
+    let _ = world.tx().append(berth, b"three");
+    world.go(Leg::Close);
+    world.go(Leg::Release);
+    check(&told, Member::Stage4);
+}
+
+#[test]
+fn a_part_that_waited_for_room() {
+    let (mut world, _, told) = asked();
+    world.write("one", false);
+    let mut shuttle = world.take();
+    let berth = shuttle.berth();
+    let _ = world.tx().append(berth, b"two");
+    shuttle.write(b"", false).unwrap();
+    world.send(shuttle);
+    let mut shuttle = world.take();
+    let _ = world.tx().append(berth, b"three");
+    shuttle.write(b"", false).unwrap();
+    world.tx().send(shuttle);
+    let _ = world.tx().must_close(berth);
+    world.settle();
+    world.go(Leg::Release);
+    check(&told, Member::Stage4Limited);
+}
+
+#[test]
 fn a_client_that_leaves_while_the_handler_runs() {
     let (mut world, client, told) = asked();
     world.reset(client);

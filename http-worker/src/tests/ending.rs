@@ -249,20 +249,20 @@ fn r22_a_socket_that_others_hold_loses_nobody() {
     let mut world = World::new(Setup::default());
     let ours = crate::Listener::plain("127.0.0.1:0".parse().unwrap(), false).unwrap();
     let addr = ours.socket.local_addr().unwrap();
-    world.command(Command::ListenOnly(vec![ours.try_clone().unwrap()]));
+    world.command(Command::ListenOnly(vec![ours.try_clone().unwrap()].into()));
     assert!(std::net::TcpStream::connect(world.addr).is_err());
     world.addr = addr;
     let first = world.connect();
     world.ask(first, GET);
     respond(&mut world);
-    world.command(Command::ListenOnly(Vec::new()));
+    world.command(Command::ListenOnly(Vec::new().into()));
     let second = world.connect();
     world.ask(second, GET);
     assert_eq!(world.at_tx(), "");
     // The poll was told: a client in a socket of others wakes nobody.
     let turns = world.core.turn(Some(Duration::ZERO), Flush::Lazily);
     assert_eq!(turns.unwrap(), 0);
-    world.command(Command::ListenOnly(vec![ours]));
+    world.command(Command::ListenOnly(vec![ours].into()));
     respond(&mut world);
     assert!(world.text(second).starts_with("HTTP/1.1 200 "));
 }

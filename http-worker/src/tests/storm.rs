@@ -4,11 +4,11 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use http_proto::Leg;
+use http_proto::{Leg, Site, Sites};
 use proptest::prelude::*;
 
 use super::world::{LARGE, Seen, Setup, World, respond};
-use crate::Command;
+use crate::{App, Command, Serve};
 
 /// One thing that happens. Numbers are taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,10 @@ const TEXTS: &[&str] = &[
     "GET /j HT",
     "\r\n",
     "nonsense\r\n\r\n",
+    // Bodies that are not complete yet, and what completes them or not.
+    "POST /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbo",
+    "POST /l HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n",
+    "dy\r\n0\r\n\r\n",
 ];
 
 fn op() -> impl Strategy<Value = Op> {
@@ -124,6 +128,8 @@ fn act(world: &mut World, number: usize, what: usize) {
     let is_pending = shuttle.must_close_pending();
     match (shuttle.leg(), what) {
         (Leg::Closed, _) => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, 1..=4) if !shuttle.last => shuttle.advance(Leg::WantBody).unwrap(),
+        (Leg::Body, 1..) => shuttle.advance(Leg::Release).unwrap(),
         (_, 0) => return drop(shuttle),
         _ if shuttle.is_abandoned() => return drop(shuttle),
         (Leg::Continue, _) if is_pending => shuttle.advance(Leg::Close).unwrap(),
@@ -174,8 +180,11 @@ proptest! {
         ops in prop::collection::vec(op(), 1..60),
         berths in 1u16..6,
         stops: bool,
+        streams: bool,
     ) {
-        let mut world = World::new(Setup { berths, ..Setup::default() });
+        let app = App { streams_body: streams, body_max_bytes: None };
+        let routes = Sites::new([Site { path: "/".into(), value: Serve::App(app) }]);
+        let mut world = World::new(Setup { berths, routes, ..Setup::default() });
         for op in ops {
             play(&mut world, op);
         }

@@ -15,7 +15,7 @@ use shuttle_core::{BerthId, NoBell, Shuttle, Tx, TxShore, link};
 use crate::clock::Clock;
 use crate::core::{Core, Flush};
 use crate::stats::Snapshot;
-use crate::{Command, Limits, Listener, Worker, WorkerConfig};
+use crate::{Command, Limits, Listener, Routes, Worker, WorkerConfig};
 
 /// One mebibyte that can be lent.
 pub(super) static LARGE: [u8; 1 << 20] = [b'x'; 1 << 20];
@@ -63,6 +63,7 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) berths: u16,
     pub(super) tls: Option<Arc<crate::TlsConfig>>,
+    pub(super) routes: Routes,
 }
 
 impl Default for Setup {
@@ -71,6 +72,7 @@ impl Default for Setup {
             limits: Limits::default(),
             berths: 8,
             tls: None,
+            routes: Routes::default(),
         }
     }
 }
@@ -102,6 +104,7 @@ impl World {
         let config = WorkerConfig {
             limits: setup.limits,
             listeners: vec![listener],
+            routes: Arc::new(setup.routes),
             server_name: None,
             witness,
             ..WorkerConfig::default()
@@ -266,6 +269,16 @@ impl World {
         self.tx.as_mut().expect("TX is here")
     }
 
+    /// TX goes on elsewhere on this thread: nobody here receives any more.
+    pub(super) fn take_tx(&mut self) -> TxShore<Exchange> {
+        self.tx.take().expect("TX is here")
+    }
+
+    /// TX is back.
+    pub(super) fn give_tx(&mut self, tx: TxShore<Exchange>) {
+        self.tx = Some(tx);
+    }
+
     /// TX leaves with whatever it holds.
     pub(super) fn lose_tx(&mut self) {
         self.held.clear();
@@ -350,6 +363,8 @@ fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
     let path = String::from_utf8_lossy(shuttle.request.path()).into_owned();
     match (shuttle.leg(), path.as_str()) {
         (Leg::Closed, _) => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) if shuttle.last => shuttle.advance(Leg::Release).unwrap(),
+        (Leg::Body, _) => shuttle.advance(Leg::WantBody).unwrap(),
         (Leg::Continue, "/parts") => shuttle.write(b" two", true).unwrap(),
         (Leg::Continue, _) => shuttle.advance(Leg::Close).unwrap(),
         (_, "/parts" | "/close") => {

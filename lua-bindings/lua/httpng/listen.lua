@@ -1,16 +1,25 @@
 -- `httpng.listen`: what may stand for `listen`, made one array of `{addr, port, tls, uses_sni}`.
 local core = ...
+local log = require('log')
 
 local listen = {}
 
 local DEFAULT_PORT = 3300
 local SCHEMES = { http = 80, https = 443 }
+local FIELDS = { addr = true, port = true, tls = true, uses_sni = true }
 
 ---A value as it stands in messages.
 local function dump(value)
     if type(value) ~= 'table' then return tostring(value) end
     local ok, text = pcall(require('json').encode, value)
     return ok and text or tostring(value)
+end
+
+---A field; NULL is nil.
+local function field(item, name)
+    local value = item[name]
+    if value == nil then return nil end
+    return value
 end
 
 local function fail(message, ...) error(message:format(...), 0) end
@@ -56,7 +65,7 @@ local function from_string(text)
     if port ~= '' then
         port = check_port(tonumber(port))
     else
-        port = scheme and SCHEMES[scheme] or DEFAULT_PORT
+        port = scheme and SCHEMES[scheme:lower()] or DEFAULT_PORT
     end
     local items = resolved(host, port)
     if not items then fail('unknown hostame: %s', host) end
@@ -76,7 +85,7 @@ local function check_tls(tls, uses_sni, item)
     for i, pair in ipairs(tls) do
         local cert, key
         if type(pair) == 'table' then
-            cert, key = pair.certificate_file, pair.certificate_key_file
+            cert, key = field(pair, 'certificate_file'), field(pair, 'certificate_key_file')
         end
         if cert == nil or key == nil then
             fail("missing 'certificate_file' or 'certificate_key_file': %s", dump(item))
@@ -93,7 +102,8 @@ local function check_tls(tls, uses_sni, item)
 end
 
 local function from_item(item)
-    local addr, port, tls = item.addr, item.port, item.tls
+    local addr, port, tls = field(item, 'addr'), field(item, 'port'), field(item, 'tls')
+    local uses_sni = field(item, 'uses_sni') and true or false
     if addr ~= nil and type(addr) ~= 'string' then
         fail("'addr' must be a string: %s", dump(item))
     end
@@ -101,13 +111,19 @@ local function from_item(item)
         fail("'port' must be a number: %s", dump(item))
     end
     port = check_port(port or DEFAULT_PORT)
-    if tls ~= nil then tls = check_tls(tls, item.uses_sni, item) end
+    if tls ~= nil then tls = check_tls(tls, uses_sni, item) end
     local items = addr and resolved(addr, port)
     if addr and not items then fail("Can't parse IP address") end
     items = items or wildcards(port)
     for _, one in ipairs(items) do
         if tls and #tls > 0 then
-            one.tls, one.uses_sni = tls, item.uses_sni and true or false
+            one.tls, one.uses_sni = tls, uses_sni
+        end
+    end
+    -- A misspelt address would mean all of them.
+    for name in pairs(item) do
+        if not FIELDS[name] then
+            log.warn('listen has no field "%s": it has no effect', tostring(name))
         end
     end
     return items

@@ -89,12 +89,15 @@ end
 
 -- Bodies --------------------------------------------------------------------------------------
 
----The body as JSON. For a body that is none: nil, what is wrong and where, and 400.
+---The body as JSON. In a site that streams it is waited for. For a body that is none, or not whole:
+---nil, what is wrong and where, and 400, 408 or 413.
 ---@return any value
 ---@return string? why
 ---@return integer? status
 function request:json()
-    local body = self.body
+    local body, incomplete, status = rawget(self, 'body'), nil, nil
+    if not body then body, incomplete, status = core.whole_body(self) end
+    if not body then return nil, incomplete, status end
     if body == '' then return nil, 'the body is empty, not JSON', 400 end
     local ok, value = pcall(json.decode, body)
     if ok then return value end
@@ -116,14 +119,14 @@ file.__index = file
 ---@return string? why
 function file:save(path)
     if type(path) ~= 'string' then error('file:save: the path is not a string', 2) end
-    return core.save(self._req, self.path, path)
+    return core.save_file(self._req, self.path, path)
 end
 
 ---What is in the file. The fiber waits while another thread reads it.
 ---@return string? content
 ---@return string? why
 function file:read()
-    return core.read(self._req, self.path)
+    return core.read_file(self._req, self.path)
 end
 
 ---What a call accepts.
@@ -151,8 +154,8 @@ end
 
 ---The body as a form, urlencoded or multipart. By name: the first value, a string, or a file. From 1
 ---on, in their order: `{ name, value }`, and in `value` a string or a file. For a body that is none:
----nil, what is wrong, and 400, 413 or 415. To be called once; files are written by other threads
----while the fiber waits.
+---nil, what is wrong, and 400, 408, 413 or 415. To be called once; files are written by other threads
+---while the fiber waits. In a site that streams it is read as it arrives.
 ---@param options? httpng.form_options
 ---@return table<string|integer, any>? form
 ---@return string? why

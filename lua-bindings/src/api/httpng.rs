@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http_proto::{Exchange, Site, Sites};
 use shuttle_core::TxEnd;
 
 use crate::config::{ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion};
 use crate::env::Stage;
-use crate::host::{Handler, Metatables};
+use crate::host::{Handler, Metatables, SendDefaults};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
@@ -22,6 +23,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("stop", verb(stop)),
     ("stopped", verb(stopped)),
     ("is_shrinking", verb(is_shrinking)),
+    ("is_relistening", verb(is_relistening)),
     ("force_shrink", verb(force_shrink)),
     ("give_up", verb(give_up)),
     ("give_up_leaving", verb(give_up_leaving)),
@@ -106,7 +108,7 @@ fn take_over(stack: &mut Stack, ends: Result<Vec<TxEnd<Exchange>>, String>) -> O
     }
 }
 
-/// What of a configuration is ours: handlers and stage.
+/// What of a configuration is ours: handlers, stage, and what holds for sending.
 fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     let sites = read_sites(stack)?;
     release(stack, &realm.http.set_sites(sites));
@@ -114,7 +116,24 @@ fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
     if let Some(stage) = stage.and_then(Stage::from_number) {
         realm.stage.set(stage);
     }
+    realm.http.sending.set(read_send_defaults(stack));
     Ok(())
+}
+
+/// `config.default_send_window`, `config.default_send_timeout`, and whether the latter was given.
+fn read_send_defaults(stack: &mut Stack) -> SendDefaults {
+    let ours = SendDefaults::default();
+    let window = stack.number_field(1, "default_send_window");
+    let timeout = stack.number_field(1, "default_send_timeout");
+    let timeout = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)));
+    let _ = stack.raw_field(1, "has_send_timeout");
+    let is_timeout_given = stack.truth(-1);
+    stack.pop(1);
+    SendDefaults {
+        window_bytes: window.map_or(ours.window_bytes, |bytes| bytes as u64),
+        timeout: timeout.map_or(ours.timeout, |timeout| timeout.unwrap_or(Duration::MAX)),
+        is_timeout_given,
+    }
 }
 
 /// Anchors the handlers of `config.sites`.
@@ -124,11 +143,13 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
     }
     let list = stack.top();
     let mut sites = Vec::new();
+    let usual_max = stack.number_field(1, "max_body_len").unwrap_or(0.0);
     for place in 1..=stack.raw_len(list) {
         if stack.raw_item(list, place) != Kind::Table {
             return Err(Raise::text("sites is not a table of tables"));
         }
         let path = stack.text_field(-1, "path").unwrap_or_default();
+        let own_max = stack.number_field(-1, "max_body_len");
         let _ = stack.raw_field(-1, "cancel_on_disconnect");
         let cancels = stack.truth(-1);
         stack.pop(1);
@@ -136,7 +157,11 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
         let anchor = stack.anchor();
         sites.push(Site {
             path: path.into(),
-            value: Handler { anchor, cancels },
+            value: Handler {
+                anchor,
+                cancels,
+                body_max_bytes: own_max.unwrap_or(usual_max) as u64,
+            },
         });
         stack.pop(1);
     }
@@ -174,6 +199,13 @@ fn stopped(stack: &mut Stack) -> Outcome {
 fn is_shrinking(stack: &mut Stack) -> Outcome {
     let is_shrinking = realm().control.borrow_mut().is_shrinking();
     stack.push_bool(is_shrinking);
+    Ok(1)
+}
+
+/// `is_relistening()`: whether some worker does not yet listen as the last reload wants it.
+fn is_relistening(stack: &mut Stack) -> Outcome {
+    let is_relistening = realm().control.borrow_mut().is_relistening();
+    stack.push_bool(is_relistening);
     Ok(1)
 }
 
@@ -241,10 +273,11 @@ fn stats(stack: &mut Stack) -> Outcome {
 fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
     let number = |stack: &mut Stack, name| stack.number_field(slot, name).unwrap_or(0.0);
     let ms = |stack: &mut Stack, name| (number(stack, name) * 1000.0) as u64;
-    let termination = ms(stack, "thread_termination_timeout");
+    let termination = number(stack, "thread_termination_timeout");
     Ok(ServerConfig {
         threads: number(stack, "threads") as u16,
         listeners: read_listeners(stack, slot)?,
+        reload_listeners: truth(stack, slot, "reload_listeners"),
         sites: read_site_configs(stack, slot)?,
         min_tls: match stack.text_field(slot, "min_tls").as_deref() {
             Some("1.3") => TlsVersion::V13,
@@ -253,12 +286,20 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
-        thread_termination_timeout_ms: (termination > 0).then_some(termination),
+        thread_termination_timeout_ms: (termination > 0.0)
+            .then(|| ((termination * 1000.0) as u64).max(1)),
         header_timeout_ms: ms(stack, "header_timeout").max(1),
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
     })
+}
+
+fn truth(stack: &mut Stack, slot: Slot, name: &str) -> bool {
+    let _ = stack.raw_field(slot, name);
+    let is_true = stack.truth(-1);
+    stack.pop(1);
+    is_true
 }
 
 fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, Raise> {
@@ -273,9 +314,13 @@ fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, R
         let path = stack.text_field(item, "path").unwrap_or_default();
         let _ = stack.raw_field(item, "stream");
         let streams_body = stack.truth(-1);
+        let own_max = stack.number_field(item, "max_body_len");
         sites.push(SiteConfig {
             path: path.into(),
-            serve: ServeConfig::Lua { streams_body },
+            serve: ServeConfig::Lua {
+                streams_body,
+                body_max_bytes: own_max.map(|max| max as u64),
+            },
         });
         stack.set_top(list);
     }

@@ -59,6 +59,16 @@ const MODULES: &[Module] = &[
         source: include_str!("../../lua/httpng/listen.lua"),
     },
     Module {
+        name: "httpng.sites",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/sites.lua"),
+    },
+    Module {
+        name: "httpng.options",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/options.lua"),
+    },
+    Module {
         name: "httpng.ending",
         verbs: &[],
         source: include_str!("../../lua/httpng/ending.lua"),

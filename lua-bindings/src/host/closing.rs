@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use http_proto::{BodyFault, Leg, Mark};
+
 use super::HttpHost;
 use super::request::ticket_of;
 use super::trips::{Ticket, Trip, Trips};
@@ -79,6 +81,7 @@ impl Trip {
         if self.gone {
             Some(Close::Gone)
         } else if self.answered || (self.ended && self.home.is_some()) {
+            // At home with something unsent it would go on; that is seen to before anybody asks.
             Some(Close::Done)
         } else {
             None
@@ -103,7 +106,9 @@ impl Trips {
     pub(super) fn look_after(&mut self, ticket: Ticket) {
         let Some(trip) = self.get(ticket) else { return };
         let Some(close) = trip.close() else { return };
-        if let (Close::Gone, true, Some(server)) = (close, trip.cancels, &trip.server) {
+        if let (Close::Gone, true, Some(server)) = (close, trip.cancels, &trip.server)
+            && !server.is_cancelled()
+        {
             server.cancel();
         }
         let closers = std::mem::take(&mut trip.closers);
@@ -146,6 +151,25 @@ impl HttpHost {
                 return has_started;
             }
             has_started = true;
+        }
+    }
+
+    /// Nobody serves this request any more: its shuttle goes home as soon as it is here.
+    pub(crate) fn give_up(&self, realm: &Realm, ticket: Ticket) {
+        let is_home = self.with_trip(ticket, |trip| {
+            trip.ended = true;
+            trip.gone = true;
+            trip.is_orphan = true;
+            trip.server = None;
+            self.leave_body(trip, BodyFault::Closed);
+            trip.wake_all();
+            self.let_all_go(realm, trip, Mark::FiberUnrefs);
+            let is_home = trip.home.is_some() || trip.answered;
+            self.send(trip, Leg::Release);
+            is_home
+        });
+        if is_home == Some(true) {
+            self.end(&mut self.trips.borrow_mut(), ticket);
         }
     }
 

@@ -5,10 +5,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use http_proto::BodyFault;
 use percent_encoding::percent_decode;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::HttpHost;
+use super::body::{self, Next, Source};
 use super::request::ticket_of;
 use super::trips::Ticket;
 use crate::limits::{
@@ -21,8 +23,8 @@ use crate::realm::{Realm, realm};
 
 pub(super) const PAIRS: Verb = verb(pairs);
 pub(super) const FORM: Verb = verb(form);
-pub(super) const SAVE: Verb = verb(save);
-pub(super) const READ: Verb = verb(read);
+pub(super) const SAVE_FILE: Verb = verb(save_file);
+pub(super) const READ_FILE: Verb = verb(read_file);
 
 /// `pairs(text)`: a list of `{ name, value }` of a query.
 fn pairs(stack: &mut Stack) -> Outcome {
@@ -112,7 +114,7 @@ impl From<Raise> for Trouble {
 /// calls, on behalf of Lua code that runs on `stack`.
 trait Pieces {
     /// The next bytes, at least one. Absent: the body is over.
-    fn next(&mut self, realm: &Realm, stack: &Stack) -> Result<Option<Vec<u8>>, Raise>;
+    fn next(&mut self, realm: &Realm, stack: &Stack) -> Result<Option<Vec<u8>>, Trouble>;
 }
 
 /// A body that has arrived as a whole.
@@ -122,11 +124,9 @@ struct WholeBody {
 }
 
 impl Pieces for WholeBody {
-    fn next(&mut self, realm: &Realm, _: &Stack) -> Result<Option<Vec<u8>>, Raise> {
+    fn next(&mut self, realm: &Realm, _: &Stack) -> Result<Option<Vec<u8>>, Trouble> {
         let piece = realm.http.with_trip(self.ticket, |trip| {
-            let (_, body, _) = trip.request()?;
-            let rest = body.get(self.at..).unwrap_or_default();
-            Some(rest[..rest.len().min(FORM_PIECE_BYTES)].to_vec())
+            body::part_of_whole(trip, self.at, FORM_PIECE_BYTES).map(<[u8]>::to_vec)
         });
         let piece = piece.flatten().ok_or_else(over)?;
         self.at += piece.len();
@@ -138,9 +138,42 @@ fn over() -> Raise {
     Raise::text("the request is over")
 }
 
+/// A body that arrives while it is read.
+struct ArrivingBody {
+    ticket: Ticket,
+}
+
+impl Pieces for ArrivingBody {
+    fn next(&mut self, realm: &Realm, stack: &Stack) -> Result<Option<Vec<u8>>, Trouble> {
+        loop {
+            match body::next(realm, stack, self.ticket, None)? {
+                Next::Bytes => {}
+                Next::End => return Ok(None),
+                Next::Fault(fault) => return Err(incomplete(fault).into()),
+                Next::TimedOut => continue,
+            }
+            let taken = realm.http.with_trip(self.ticket, |trip| {
+                body::take(trip, FORM_PIECE_BYTES, <[u8]>::to_vec)
+            });
+            return taken.map(Some).ok_or_else(|| over().into());
+        }
+    }
+}
+
+/// The body will not be whole: the mistake of the client, or its end.
+fn incomplete(fault: BodyFault) -> Fault {
+    Fault {
+        text: body::incomplete(fault),
+        status: fault.answer().0,
+    }
+}
+
 /// The pieces of the body of a request.
-fn pieces_of(ticket: Ticket) -> WholeBody {
-    WholeBody { ticket, at: 0 }
+fn pieces_of(realm: &Realm, ticket: Ticket) -> Result<Box<dyn Pieces>, Raise> {
+    Ok(match body::source(realm, ticket)? {
+        Source::Whole => Box::new(WholeBody { ticket, at: 0 }),
+        Source::Stream => Box::new(ArrivingBody { ticket }),
+    })
 }
 
 /// `form(req, content_type, options)`: a list of what the form has, in order: `{ name, value }` for
@@ -152,12 +185,12 @@ fn form(stack: &mut Stack) -> Outcome {
     let content_type = stack.lossy(2).unwrap_or_default();
     let bounds = Bounds::read(stack, 3);
     let realm = realm();
-    let mut pieces = pieces_of(ticket);
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let done = if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        urlencoded(&realm, stack, &mut pieces, &bounds)
+        urlencoded(&realm, stack, &mut *pieces_of(&realm, ticket)?, &bounds)
     } else if essence.eq_ignore_ascii_case("multipart/form-data") {
-        Collector::new(&realm, ticket, &bounds).collect(stack, &content_type, &mut pieces)
+        let mut pieces = pieces_of(&realm, ticket)?;
+        Collector::new(&realm, ticket, &bounds).collect(stack, &content_type, &mut *pieces)
     } else {
         let text = format!("the body is no form but '{essence}'");
         Err(Trouble::Fault(Fault { text, status: 415 }))
@@ -381,8 +414,8 @@ fn is_nameless(head: &PartHead) -> bool {
     head.filename.as_deref() == Some("")
 }
 
-/// `save(req, path, target)`: moves a temporary file of the request. True, or nil and why not.
-fn save(stack: &mut Stack) -> Outcome {
+/// `save_file(req, path, target)`: moves a temporary file of the request. True, or nil and why not.
+fn save_file(stack: &mut Stack) -> Outcome {
     let (realm, ticket, path) = file_of(stack)?;
     let Some(target) = stack.lossy(3).map(PathBuf::from) else {
         return Err(Raise::text("file:save: the path is not a string"));
@@ -404,8 +437,8 @@ fn save(stack: &mut Stack) -> Outcome {
     }
 }
 
-/// `read(req, path)`: what is in a temporary file of the request. Or nil and why not.
-fn read(stack: &mut Stack) -> Outcome {
+/// `read_file(req, path)`: what is in a temporary file of the request. Or nil and why not.
+fn read_file(stack: &mut Stack) -> Outcome {
     let (realm, ticket, path) = file_of(stack)?;
     let is_ours = realm
         .http

@@ -6,21 +6,26 @@
 //! when its handler parks does another become runner. So a handler that does not block costs a
 //! protected call and no switch.
 
+mod body;
 mod closing;
+mod flow;
 mod form;
 mod head;
+mod links;
 mod queue;
 mod reply;
 mod request;
+mod sending;
 mod serve;
 mod trips;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use http_proto::{Exchange, Leg, Mark, Sites, Witness};
-use shuttle_core::{BerthId, Shuttle, Sleep, Tx, TxEnd, TxShore};
+use shuttle_core::{Shuttle, Tx, TxShore};
 use tx_runtime::FiberRef;
 
 use crate::env::Stage;
@@ -29,6 +34,7 @@ use crate::pins::Pins;
 use crate::raw::{Verb, Vm};
 use crate::realm::Realm;
 
+pub(crate) use flow::SendDefaults;
 pub(crate) use request::Metatables;
 pub(crate) use trips::Ticket;
 use trips::{Trip, Trips};
@@ -37,10 +43,13 @@ use trips::{Trip, Trips};
 pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("req_index", request::INDEX),
     ("req_values", request::VALUES),
+    ("read", body::READ),
+    ("has_whole_body", body::HAS_WHOLE_BODY),
+    ("whole_body", body::WHOLE_BODY),
     ("pairs", form::PAIRS),
     ("form", form::FORM),
-    ("save", form::SAVE),
-    ("read", form::READ),
+    ("save_file", form::SAVE_FILE),
+    ("read_file", form::READ_FILE),
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
@@ -48,6 +57,9 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("is_closed", reply::IS_CLOSED),
     ("on_close", closing::ON_CLOSE),
     ("mark", reply::MARK),
+    ("io_set_field", waiting::SET_FIELD),
+    ("get_send_stats", waiting::SEND_STATS),
+    ("wait", waiting::WAIT),
 ];
 
 /// Who serves a site.
@@ -57,6 +69,8 @@ pub(crate) struct Handler {
     pub(crate) anchor: i32,
     /// Its fiber is cancelled when the client leaves.
     pub(crate) cancels: bool,
+    /// How long the body of a request may be when it is wanted whole.
+    pub(crate) body_max_bytes: u64,
 }
 
 /// The HTTP side of one TX thread.
@@ -69,6 +83,8 @@ pub(crate) struct HttpHost {
     pins: Pins,
     sites: RefCell<Rc<Sites<Handler>>>,
     pub(crate) metatables: Cell<Metatables>,
+    /// For responses that say nothing else.
+    pub(crate) sending: Cell<SendDefaults>,
     /// Requests that no fiber has taken yet.
     arrived: RefCell<VecDeque<Ticket>>,
     /// Fibers without a request, the warmest last.
@@ -94,6 +110,7 @@ impl HttpHost {
             pins: Pins::new(vm),
             sites: RefCell::default(),
             metatables: Cell::default(),
+            sending: Cell::default(),
             arrived: RefCell::default(),
             idle: RefCell::default(),
             runner: Cell::new(0),
@@ -103,34 +120,6 @@ impl HttpHost {
             is_watched: witness.is_some(),
             witness: RefCell::new(witness),
         }
-    }
-
-    /// Takes over the TX ends of newly started workers.
-    pub(crate) fn land(&self, ends: Vec<TxEnd<Exchange>>) {
-        let mut links = self.links.borrow_mut();
-        for end in ends {
-            let shore = Some(end.land());
-            let number = self.landed_total.replace(self.landed_total.get() + 1);
-            let mut numbers = self.numbers.borrow_mut();
-            match links.iter().position(Option::is_none) {
-                Some(free) => (links[free], numbers[free]) = (shore, number),
-                None => {
-                    links.push(shore);
-                    numbers.push(number);
-                }
-            }
-        }
-    }
-
-    /// The link by which a request came. Absent when it is over.
-    pub(crate) fn link_of(&self, ticket: Ticket) -> Option<usize> {
-        self.with_trip(ticket, |trip| trip.berth)?
-            .map(|(link, _)| link)
-    }
-
-    /// The number of the end that a link is.
-    pub(crate) fn number_of(&self, link: usize) -> Option<u64> {
-        self.numbers.borrow().get(link).copied()
     }
 
     /// Replaces the handlers. Requests that a fiber has taken keep theirs. The former ones come
@@ -158,7 +147,7 @@ impl HttpHost {
     fn drain_link(&self, realm: &Realm, link: usize) -> usize {
         let mut taken = 0;
         while let Some(berth) = self.with_shore(link, TxShore::hailed).flatten() {
-            self.on_client_gone(link, berth);
+            self.on_hail(realm, link, berth);
             taken += 1;
         }
         while taken < DRAIN_MAX_COUNT {
@@ -167,7 +156,10 @@ impl HttpHost {
             };
             taken += 1;
             if shuttle.is_abandoned() {
-                self.on_shipwreck(realm, shuttle);
+                match shuttle.carries_body {
+                    true => self.on_body_lost(link, shuttle),
+                    false => self.on_shipwreck(realm, shuttle),
+                }
                 continue;
             }
             let ticket = Ticket::from_u64(shuttle.tx_ticket);
@@ -181,6 +173,7 @@ impl HttpHost {
                     self.on_closed(realm, shuttle);
                     self.look_after(ticket);
                 }
+                Leg::Body => self.on_body(link, shuttle),
                 leg => log::error!("a worker sent a shuttle with {leg:?}; it is given back"),
             }
         }
@@ -189,18 +182,6 @@ impl HttpHost {
         }
         self.pump();
         taken
-    }
-
-    fn with_shore<R>(&self, link: usize, f: impl FnOnce(&mut TxShore<Exchange>) -> R) -> Option<R> {
-        self.links.borrow_mut().get_mut(link)?.as_mut().map(f)
-    }
-
-    /// Lets go of the shore of a worker that has left, when nothing of it is on this side any more.
-    fn drop_deserted(&self, link: usize) {
-        let has_left = self.with_shore(link, |shore| shore.worker_has_left()) == Some(true);
-        if has_left && !self.trips.borrow().any_of(link) {
-            self.links.borrow_mut()[link] = None;
-        }
     }
 
     fn on_request(&self, realm: &Realm, link: usize, shuttle: Shuttle<Tx, Exchange>) {
@@ -232,27 +213,37 @@ impl HttpHost {
         };
         if trip.is_orphan {
             trip.home = Some(shuttle);
-            self.unpin(realm, trip, Mark::TxUnrefs);
+            self.let_all_go(realm, trip, Mark::TxUnrefs);
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             return;
         }
         let must_close = trip.ended || shuttle.must_close_pending();
         trip.gone |= shuttle.client_gone();
         trip.home = Some(shuttle);
         let writer_waits = trip.waiters.front().is_some_and(|waiter| waiter.writes);
+        trip.flow.note_delivered();
+        self.look(realm, trip, Mark::TxUnrefs);
         if must_close || (realm.stage.get() != Stage::One && !writer_waits) {
             self.unpin(realm, trip, Mark::TxUnrefs);
         }
+        let has_rest = trip
+            .home
+            .as_ref()
+            .is_some_and(|home| home.unsent_bytes() > 0);
         if must_close && !trip.gone {
+            if has_rest {
+                self.mark(Mark::TxSeesRest, trip.worker_ticket);
+            }
             self.mark(Mark::TxSeesMustClose, trip.worker_ticket);
             self.mark(Mark::TxHandsOver, trip.worker_ticket);
             self.mark(Mark::TxSendsClose, trip.worker_ticket);
             trip.ended = true;
             self.send(trip, Leg::Close);
-        } else {
+        } else if trip.gone || !self.send_rest(trip) {
             self.wake_next(trip);
         }
+        self.tell_waiters(realm, trip);
     }
 
     /// The response is over and the shuttle is home for the last time.
@@ -267,10 +258,13 @@ impl HttpHost {
         trip.gone |= shuttle.client_gone();
         trip.ended = true;
         trip.home = Some(shuttle);
-        self.unpin(realm, trip, Mark::TxUnrefs);
+        if !trip.gone {
+            trip.flow.note_delivered();
+        }
+        self.let_all_go(realm, trip, Mark::TxUnrefs);
         if trip.is_orphan {
             self.send(trip, Leg::Release);
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
         } else {
             self.wake_all(trip);
         }
@@ -288,10 +282,10 @@ impl HttpHost {
                 trip.gone = true;
                 trip.ended = true;
                 trip.home = Some(shuttle);
-                self.unpin(realm, trip, Mark::TxUnrefs);
+                self.let_all_go(realm, trip, Mark::TxUnrefs);
                 if trip.is_orphan {
                     trip.home = None;
-                    trips.end(ticket);
+                    self.end(&mut trips, ticket);
                 } else {
                     self.wake_all(trip);
                     trips.look_after(ticket);
@@ -302,21 +296,6 @@ impl HttpHost {
                 shuttle.unpin();
             }
         }
-    }
-
-    /// The client of a request has left.
-    fn on_client_gone(&self, link: usize, berth: BerthId) {
-        let mut trips = self.trips.borrow_mut();
-        let Some(ticket) = trips.find(link, berth) else {
-            return;
-        };
-        let Some(trip) = trips.get(ticket) else {
-            return;
-        };
-        self.mark(Mark::TakeClientGone, trip.worker_ticket);
-        trip.gone = true;
-        trip.wake_all();
-        trips.look_after(ticket);
     }
 
     fn wake_next(&self, trip: &Trip) {
@@ -362,34 +341,6 @@ impl HttpHost {
     fn release(&self, link: usize, mut shuttle: Shuttle<Tx, Exchange>) {
         if shuttle.advance(Leg::Release).is_ok() {
             self.with_shore(link, |shore| shore.send(shuttle));
-        }
-    }
-
-    /// Rings the workers that sleep and have something to do.
-    pub(crate) fn flush(&self) {
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            shore.flush();
-        }
-    }
-
-    /// Whether the thread may sleep until its doorbell rings.
-    pub(crate) fn prepare_sleep(&self) -> Sleep {
-        let mut verdict = Sleep::MaySleep;
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            if shore.prepare_sleep() == Sleep::WorkArrived {
-                verdict = Sleep::WorkArrived;
-            }
-        }
-        if verdict == Sleep::WorkArrived {
-            self.woke();
-        }
-        verdict
-    }
-
-    /// The thread is awake.
-    pub(crate) fn woke(&self) {
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            shore.woke();
         }
     }
 
@@ -441,7 +392,7 @@ impl HttpHost {
             if let Some(trip) = trips.get(ticket) {
                 serve::answer_plainly(self, trip, 500, b"Failed to create fiber");
             }
-            trips.end(ticket);
+            self.end(&mut trips, ticket);
             if let Some(realm) = crate::realm::try_realm() {
                 realm.stats.request_over();
             }

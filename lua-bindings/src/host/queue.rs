@@ -87,7 +87,7 @@ fn wait(
     }
 }
 
-fn enqueue(realm: &Realm, ticket: Ticket, sleeps: Option<Mark>) -> Option<u64> {
+pub(super) fn enqueue(realm: &Realm, ticket: Ticket, sleeps: Option<Mark>) -> Option<u64> {
     let fiber = tx_runtime::current()?;
     if let Some(mark) = sleeps {
         realm.http.tell_of(ticket, mark);
@@ -104,7 +104,7 @@ fn enqueue(realm: &Realm, ticket: Ticket, sleeps: Option<Mark>) -> Option<u64> {
 }
 
 /// Gives up a place in the queue: who comes next must not wait for nobody.
-fn leave(realm: &Realm, ticket: Ticket, place: Option<u64>) {
+pub(super) fn leave(realm: &Realm, ticket: Ticket, place: Option<u64>) {
     let Some(number) = place else { return };
     realm.http.with_trip(ticket, |trip| {
         trip.leave_queue(number);

@@ -9,7 +9,9 @@ use http_proto::{Leg, Mark};
 use super::head::{HeadFault, fill_head, whole};
 use super::queue::{Verdict, acquire, pass_on};
 use super::request::ticket_of;
-use super::trips::Ticket;
+use super::sending::{self, Manner, Part, Sent};
+use super::trips::{Ticket, Trip};
+use super::waiting::push_field;
 use crate::env::Stage;
 use crate::limits::PIN_FROM_BYTES;
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
@@ -22,7 +24,8 @@ pub(super) const CLOSE: Verb = verb(close);
 pub(super) const IS_CLOSED: Verb = verb(is_closed);
 pub(super) const MARK: Verb = verb(mark);
 
-/// `io[key]`: a method, or `headers`, which is made when it is first read.
+/// `io[key]`: a method, or `headers`, which is made when it is first read, or what holds for
+/// sending.
 fn index(stack: &mut Stack) -> Outcome {
     stack.set_top(2);
     stack.push_upvalue(1);
@@ -39,36 +42,65 @@ fn index(stack: &mut Stack) -> Outcome {
         Some(b"_shuttle") => {
             let _ = stack.raw_item(1, 0);
         }
-        _ => stack.push_nil(),
+        Some(key) => {
+            let key = key.to_vec();
+            if !push_field(stack, &key) {
+                stack.push_nil();
+            }
+        }
+        None => stack.push_nil(),
     }
     Ok(1)
 }
 
-/// `io:write(body, is_last)`.
+/// `io:write(body, is_last)`, `io:write(body, timeout)`.
 fn write(stack: &mut Stack) -> Outcome {
     let ticket = io_of(stack)?;
     let realm = realm();
     realm.http.tell_of(ticket, Mark::CallWrite);
-    if let Verdict::Over = acquire(&realm, Some(&*stack), ticket, Some(Mark::WriteSleeps))? {
-        return ignored(&realm, stack, ticket);
+    let manner = Manner::of(&realm, stack, ticket, 3);
+    if let Verdict::Over = may_send(&realm, stack, ticket)? {
+        return ignored(&realm, stack, ticket, manner);
     }
     stack.set_top(3);
-    let is_last = stack.truth(3);
     let body = stack.stringify(2).then_some(2);
     let needs_head = realm.http.with_trip(ticket, |trip| !trip.head_sent) == Some(true);
     if needs_head {
         let headers = implied_headers(stack);
         begin(&realm, stack, ticket, 200, headers)?;
     }
-    send_part(&realm, stack, ticket, body, is_last);
-    if is_last {
-        realm.http.look_after(ticket);
-    }
-    stack.push_bool(is_last);
-    Ok(1)
+    send(&realm, stack, ticket, body, manner)
 }
 
-/// `io:write_header(code, headers, body, is_last)`.
+/// Waits for the right to send, if the shuttle has to be at home for it.
+fn may_send(realm: &Realm, stack: &Stack, ticket: Ticket) -> Result<Verdict, Raise> {
+    if realm.stage.get() != Stage::Four {
+        return acquire(realm, Some(stack), ticket, Some(Mark::WriteSleeps));
+    }
+    let is_open = realm.http.with_trip(ticket, |trip| !trip.is_over()) == Some(true);
+    Ok(if is_open {
+        Verdict::Mine
+    } else {
+        Verdict::Over
+    })
+}
+
+/// Sends a part, the head before it if it has not left, and says what became of it.
+fn send(
+    realm: &Realm,
+    stack: &mut Stack,
+    ticket: Ticket,
+    body: Option<Slot>,
+    manner: Manner,
+) -> Outcome {
+    if realm.stage.get() == Stage::Four {
+        return sending::write(realm, stack, ticket, body, manner);
+    }
+    send_part(realm, stack, ticket, body, manner.is_last());
+    Ok(manner.answer(realm, stack, ticket, Sent::Accepted))
+}
+
+/// `io:write_header(code, headers, body, is_last)`, `io:write_header(code, headers, timeout)`.
 fn write_header(stack: &mut Stack) -> Outcome {
     let ticket = io_of(stack)?;
     let code = stack
@@ -82,27 +114,24 @@ fn write_header(stack: &mut Stack) -> Outcome {
     };
     let realm = realm();
     realm.http.tell_of(ticket, Mark::CallWriteHeader);
-    if let Verdict::Over = acquire(&realm, Some(&*stack), ticket, Some(Mark::WriteSleeps))? {
-        return ignored(&realm, stack, ticket);
+    // A number behind the headers, and nothing behind it, is a timeout and no body.
+    let has_timeout = stack.kind(4) == Kind::Number && stack.kind(5) == Kind::None;
+    let manner = Manner::of(&realm, stack, ticket, if has_timeout { 4 } else { 5 });
+    if let Verdict::Over = may_send(&realm, stack, ticket)? {
+        return ignored(&realm, stack, ticket, manner);
     }
     if realm.http.with_trip(ticket, |trip| trip.head_sent) == Some(true) {
         pass_on(&realm, ticket);
         return Err(Raise::text("Handler has already written header"));
     }
-    let is_last = stack.truth(5);
     stack.set_top(5);
-    let body = stack.stringify(4).then_some(4);
+    let body = (!has_timeout && stack.stringify(4)).then_some(4);
     let headers = match given {
         Some(slot) => slot,
         None => implied_headers(stack),
     };
     begin(&realm, stack, ticket, whole(code), headers)?;
-    send_part(&realm, stack, ticket, body, is_last);
-    if is_last {
-        realm.http.look_after(ticket);
-    }
-    stack.push_bool(is_last);
-    Ok(1)
+    send(&realm, stack, ticket, body, manner)
 }
 
 /// `io:close()`.
@@ -113,6 +142,12 @@ fn close(stack: &mut Stack) -> Outcome {
     let ticket = ticket_of(stack, 1).ok_or_else(|| Raise::text("shuttle is invalid"))?;
     let realm = realm();
     realm.http.tell_of(ticket, Mark::CallClose);
+    if realm.stage.get() == Stage::Four {
+        if let Sent::Over = sending::end(&realm, Some(&*stack), ticket)? {
+            tell_ignored(&realm, ticket);
+        }
+        return Ok(0);
+    }
     if realm.stage.get() == Stage::Three && close_from_afar(&realm, ticket) {
         return Ok(0);
     }
@@ -154,13 +189,12 @@ fn io_of(stack: &Stack) -> Result<Ticket, Raise> {
     ticket_of(stack, 1).ok_or_else(|| Raise::text("shuttle is invalid"))
 }
 
-fn ignored(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Outcome {
+fn ignored(realm: &Realm, stack: &mut Stack, ticket: Ticket, manner: Manner) -> Outcome {
     tell_ignored(realm, ticket);
-    stack.push_bool(true);
-    Ok(1)
+    Ok(manner.answer(realm, stack, ticket, Sent::Over))
 }
 
-fn tell_ignored(realm: &Realm, ticket: Ticket) {
+pub(super) fn tell_ignored(realm: &Realm, ticket: Ticket) {
     realm.http.with_trip(ticket, |trip| trip.ignored = true);
     if realm.http.is_watched && realm.http.with_trip(ticket, |trip| trip.gone) == Some(true) {
         realm.http.tell_of(ticket, Mark::IgnoreWrite);
@@ -203,99 +237,119 @@ fn begin(
 
 /// Sends a part of the body, the head before it if it has not left. The shuttle is ours.
 fn send_part(realm: &Realm, stack: &mut Stack, ticket: Ticket, body: Option<Slot>, last: bool) {
-    let http = &realm.http;
-    http.with_trip(ticket, |trip| {
-        let len = body.map_or(0, |slot| stack.raw_len(slot));
-        if trip.head_sent && len == 0 && !last {
-            // An empty part is nothing, and an empty chunk would be the end.
-            trip.wake_next();
-            return;
-        }
-        let Some(shuttle) = trip.home.as_mut() else {
-            return;
-        };
-        if trip.head_sent {
-            http.mark(Mark::FillBody, trip.worker_ticket);
-        }
-        shuttle.part.clear();
-        let is_copied = len < PIN_FROM_BYTES;
-        if let Some(slot) = body {
-            if is_copied {
-                shuttle
-                    .part
-                    .extend_from_slice(stack.bytes(slot).unwrap_or_default());
-            } else {
-                let pin = http.pins.lend(stack, slot, shuttle);
-                trip.pins.push(pin);
-                realm.stats.set_pins(http.pins.count());
-            }
-        }
-        let is_whole = last && !trip.head_sent;
-        shuttle.last = last && !(is_whole && is_copied);
-        if is_whole && shuttle.response.content_length().is_none() {
-            shuttle.response.set_content_length(len as u64);
-        }
-        let handed = if is_copied {
-            Mark::HandOver
-        } else {
-            Mark::RefAndHandOver
-        };
-        http.mark(handed, trip.worker_ticket);
-        let sent = if last {
-            Mark::SendComplete
-        } else {
-            Mark::SendResponse
-        };
-        http.mark(sent, trip.worker_ticket);
-        trip.head_sent = true;
-        trip.ended = last;
-        trip.answered = is_whole && is_copied;
-        http.send(
-            trip,
-            if trip.answered {
-                Leg::Answer
-            } else {
-                Leg::Write
-            },
-        );
-        if last {
-            trip.wake_all();
-        }
+    realm.http.with_trip(ticket, |trip| {
+        send_part_of(realm, stack, trip, body, last);
     });
+}
+
+/// As [`send_part`], of a request that is at hand.
+pub(super) fn send_part_of(
+    realm: &Realm,
+    stack: &mut Stack,
+    trip: &mut Trip,
+    body: Option<Slot>,
+    last: bool,
+) {
+    let http = &realm.http;
+    let len = body.map_or(0, |slot| stack.raw_len(slot));
+    if trip.head_sent && len == 0 && !last {
+        // An empty part is nothing, and an empty chunk would be the end.
+        trip.wake_next();
+        return;
+    }
+    let Some(shuttle) = trip.home.as_mut() else {
+        return;
+    };
+    if trip.head_sent {
+        http.mark(Mark::FillBody, trip.worker_ticket);
+    }
+    shuttle.part.clear();
+    let is_copied = len < PIN_FROM_BYTES;
+    if let Some(slot) = body {
+        if is_copied {
+            shuttle
+                .part
+                .extend_from_slice(stack.bytes(slot).unwrap_or_default());
+        } else {
+            let pin = http.pins.lend(stack, slot, shuttle);
+            trip.pins.push(pin);
+            realm.stats.set_pins(http.pins.count());
+        }
+    }
+    let is_whole = last && !trip.head_sent;
+    shuttle.last = last && !(is_whole && is_copied);
+    if is_whole && shuttle.response.content_length().is_none() {
+        shuttle.response.set_content_length(len as u64);
+    }
+    let handed = if is_copied {
+        Mark::HandOver
+    } else {
+        Mark::RefAndHandOver
+    };
+    http.mark(handed, trip.worker_ticket);
+    let sent = if last {
+        Mark::SendComplete
+    } else {
+        Mark::SendResponse
+    };
+    http.mark(sent, trip.worker_ticket);
+    trip.head_sent = true;
+    trip.ended = last;
+    trip.answered = is_whole && is_copied;
+    trip.flow.note_brought(len);
+    if trip.answered {
+        trip.flow.note_delivered();
+    }
+    http.send(
+        trip,
+        if trip.answered {
+            Leg::Answer
+        } else {
+            Leg::Write
+        },
+    );
+    if last {
+        trip.wake_all();
+    }
 }
 
 /// Sends the wish to close. The shuttle is ours.
 fn send_close(realm: &Realm, ticket: Ticket) {
+    realm
+        .http
+        .with_trip(ticket, |trip| send_close_of(realm, trip));
+}
+
+/// As [`send_close`], of a request that is at hand.
+pub(super) fn send_close_of(realm: &Realm, trip: &mut Trip) {
     let http = &realm.http;
-    http.with_trip(ticket, |trip| {
-        if !trip.head_sent {
-            trip.keep_request();
-            let Some(shuttle) = trip.home.as_mut() else {
-                return;
-            };
-            shuttle.response.clear();
-            shuttle.response.set_content_length(0);
-            shuttle.part.clear();
-        }
-        http.mark(Mark::HandOver, trip.worker_ticket);
-        trip.answered = !trip.head_sent;
+    if !trip.head_sent {
+        trip.keep_request();
+        let Some(shuttle) = trip.home.as_mut() else {
+            return;
+        };
+        shuttle.response.clear();
+        shuttle.response.set_content_length(0);
+        shuttle.part.clear();
+    }
+    http.mark(Mark::HandOver, trip.worker_ticket);
+    trip.answered = !trip.head_sent;
+    if trip.answered {
+        http.mark(Mark::SendComplete, trip.worker_ticket);
+    } else {
+        http.mark(Mark::SendClose, trip.worker_ticket);
+    }
+    trip.head_sent = true;
+    trip.ended = true;
+    http.send(
+        trip,
         if trip.answered {
-            http.mark(Mark::SendComplete, trip.worker_ticket);
+            Leg::Answer
         } else {
-            http.mark(Mark::SendClose, trip.worker_ticket);
-        }
-        trip.head_sent = true;
-        trip.ended = true;
-        http.send(
-            trip,
-            if trip.answered {
-                Leg::Answer
-            } else {
-                Leg::Close
-            },
-        );
-        trip.wake_all();
-    });
+            Leg::Close
+        },
+    );
+    trip.wake_all();
 }
 
 /// Stage 3: the shuttle is away and nobody queues for it, so the worker is told by the shared word.
@@ -319,9 +373,11 @@ fn close_from_afar(realm: &Realm, ticket: Ticket) -> bool {
 }
 
 /// The handler is over: ends the response as `close` does, but not to be cancelled.
-pub(super) fn finish(realm: &Realm, ticket: Ticket, from_afar: bool) -> Result<(), Raise> {
-    if from_afar && close_from_afar(realm, ticket) {
-        return Ok(());
+pub(super) fn finish(realm: &Realm, ticket: Ticket) -> Result<(), Raise> {
+    match realm.stage.get() {
+        Stage::Four => return sending::end(realm, None, ticket).map(|_| ()),
+        Stage::Three if close_from_afar(realm, ticket) => return Ok(()),
+        _ => {}
     }
     if let Verdict::Mine = acquire(realm, None, ticket, None)? {
         send_close(realm, ticket);
@@ -336,6 +392,15 @@ pub(super) fn finish_with(
     stack: &mut Stack,
     body: Slot,
 ) -> Result<(), Raise> {
+    if realm.stage.get() == Stage::Four {
+        let part = Part {
+            body: Some(body),
+            last: true,
+            deadline: None,
+            is_shielded: true,
+        };
+        return sending::put(realm, stack, ticket, part).map(|_| ());
+    }
     if let Verdict::Mine = acquire(realm, None, ticket, Some(Mark::WriteSleeps))? {
         send_part(realm, stack, ticket, Some(body), true);
     }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use http_proto::RequestHead;
 
+use super::body;
 use super::trips::{Facts, Ticket, Trip};
 use crate::raw::{Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::realm;
@@ -53,9 +54,12 @@ fn index(stack: &mut Stack) -> Outcome {
         return Ok(1);
     }
     let realm = realm();
-    let found = realm
-        .http
-        .with_trip(ticket, |trip| push_field(stack, trip, field));
+    let found = match field {
+        Field::Body => Some(body::push_whole(&realm, stack, ticket)?),
+        _ => realm
+            .http
+            .with_trip(ticket, |trip| push_field(stack, trip, field)),
+    };
     if found != Some(true) {
         return Err(over(stack));
     }
@@ -108,6 +112,7 @@ enum Field {
     Query,
     Host,
     Body,
+    Trailers,
     Headers,
     Https,
     IsWebsocket,
@@ -126,6 +131,7 @@ impl Field {
             b"query" => Self::Query,
             b"host" => Self::Host,
             b"body" => Self::Body,
+            b"trailers" => Self::Trailers,
             b"headers" => Self::Headers,
             b"https" => Self::Https,
             b"is_websocket" => Self::IsWebsocket,
@@ -143,14 +149,14 @@ impl Field {
     fn is_kept(self) -> bool {
         matches!(
             self,
-            Self::Body | Self::Headers | Self::Peer | Self::Ouraddr
+            Self::Body | Self::Trailers | Self::Headers | Self::Peer | Self::Ouraddr
         )
     }
 }
 
 /// Pushes a field. False, and nothing is pushed: the request is no longer here.
 fn push_field(stack: &mut Stack, trip: &Trip, field: Field) -> bool {
-    let Some((head, body, facts)) = trip.request() else {
+    let Some((head, _, facts)) = trip.request() else {
         return false;
     };
     match field {
@@ -161,7 +167,7 @@ fn push_field(stack: &mut Stack, trip: &Trip, field: Field) -> bool {
             None => stack.push_nil(),
         },
         Field::Host => stack.push_bytes(head.host()),
-        Field::Body => stack.push_bytes(body),
+        Field::Trailers => body::push_trailers(stack, trip),
         Field::Headers => push_headers(stack, head),
         Field::VersionMajor => stack.push_number(f64::from(head.version().major())),
         Field::VersionMinor => stack.push_number(f64::from(head.version().minor())),

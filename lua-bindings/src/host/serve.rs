@@ -4,14 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http_proto::{Leg, Mark};
+use http_proto::{BodyFault, Leg, Mark};
 use tx_runtime::FiberRef;
 
 use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
 use super::{HttpHost, request};
-use crate::env::Stage;
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
@@ -152,12 +151,13 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     }
     let mut stack = thread.stack();
     if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
-        if is_farewell(http, me, ticket, &failure) {
+        let page = if is_farewell(http, me, ticket, &failure) {
             log::debug!("the handler of \"{site}\" was cancelled: its client has left");
+            FAILED
         } else {
-            report(realm, &site, &failure);
-        }
-        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack));
+            blame(realm, ticket, &site, &failure)
+        };
+        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack, page));
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
     stack.set_top(Desk::TOP);
@@ -178,9 +178,10 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
         .serves(&Serving::new(ticket, head.method(), head.path()));
     let Some(site) = sites.find(head.path()) else {
         answer_plainly(http, trip, 404, b"not found");
-        trips.end(ticket);
+        http.end(&mut trips, ticket);
         return None;
     };
+    trip.intake.set_max_bytes(site.value.body_max_bytes);
     trip.server = Some(me.clone());
     trip.cancels = site.value.cancels;
     if trip.cancels {
@@ -253,6 +254,9 @@ fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure
     is_deserted && me.is_cancelled() && failure.message == "fiber is cancelled"
 }
 
+/// What a client is told whose handler failed: status and text.
+const FAILED: (u16, &str) = (500, "Path handler execution error");
+
 fn fault(message: String) -> Failure {
     Failure {
         message,
@@ -264,6 +268,22 @@ fn fault(message: String) -> Failure {
 fn renew(realm: &Rc<Realm>, thread: &mut Thread) {
     let spent = std::mem::replace(thread, Desk::set_up(realm));
     realm.vm.with_main(|stack| spent.discard(stack));
+}
+
+/// Whose mistake it is that the handler failed, and what its client is told: status and text. A
+/// handler that only passes on why there is no more of its request's body has made none.
+fn blame(realm: &Realm, ticket: Ticket, site: &str, failure: &Failure) -> (u16, &'static str) {
+    let fault = realm.http.with_trip(ticket, |trip| trip.intake.fault());
+    match fault.flatten() {
+        Some(fault) if failure.message.ends_with(fault.name()) => {
+            log::info!("a request for \"{site}\" failed: {}", failure.message);
+            fault.answer()
+        }
+        _ => {
+            report(realm, site, failure);
+            FAILED
+        }
+    }
 }
 
 fn report(realm: &Realm, site: &str, failure: &Failure) {
@@ -367,17 +387,22 @@ fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: R
     };
     let _ = match body {
         Some(body) => reply::finish_with(realm, ticket, stack, body),
-        None => reply::finish(realm, ticket, realm.stage.get() == Stage::Three),
+        None => reply::finish(realm, ticket),
     };
 }
 
-/// 500, or what can still be said when the head has left.
-fn respond_with_error(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack) -> Result<(), Failure> {
+/// An error page, or what can still be said when the head has left.
+fn respond_with_error(
+    realm: &Rc<Realm>,
+    ticket: Ticket,
+    stack: &mut Stack,
+    (status, text): (u16, &str),
+) -> Result<(), Failure> {
     let http = &realm.http;
     let fresh = http.with_trip(ticket, |trip| {
         let is_fresh = trip.is_fresh();
         if is_fresh {
-            answer_plainly(http, trip, 500, b"Path handler execution error");
+            answer_plainly(http, trip, status, text.as_bytes());
         }
         is_fresh
     });
@@ -415,6 +440,7 @@ pub(super) fn answer_plainly(http: &HttpHost, trip: &mut Trip, status: u16, text
 /// Nothing more will be sent: waits until the shuttle is home for the last time and has it freed.
 fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     let http = &realm.http;
+    http.with_trip(ticket, |trip| http.leave_body(trip, BodyFault::Closed));
     let mut has_slept = false;
     loop {
         let is_away = http.with_trip(ticket, |trip| {
@@ -446,36 +472,19 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     });
     // The dispatcher sees to the end of one that was given up.
     if is_orphan == Some(false) {
-        http.trips.borrow_mut().end(ticket);
+        http.end(&mut http.trips.borrow_mut(), ticket);
     }
 }
 
 impl HttpHost {
-    /// Nobody serves this request any more: its shuttle goes home as soon as it is here.
-    pub(crate) fn give_up(&self, realm: &Realm, ticket: Ticket) {
-        let is_home = self.with_trip(ticket, |trip| {
-            trip.ended = true;
-            trip.gone = true;
-            trip.is_orphan = true;
-            trip.server = None;
-            trip.wake_all();
-            self.unpin(realm, trip, Mark::FiberUnrefs);
-            let is_home = trip.home.is_some() || trip.answered;
-            self.send(trip, Leg::Release);
-            is_home
-        });
-        if is_home == Some(true) {
-            self.trips.borrow_mut().end(ticket);
-        } else {
-            self.look_after(ticket);
-        }
-    }
-
-    /// Works on a request. Absent when it is over.
+    /// Works on a request, and then looks after those who wait for its end. Absent when it is over.
     pub(super) fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
         // It is borrowed already only for a finalizer that runs while another verb is at work. It
         // finds nothing then.
-        self.trips.try_borrow_mut().ok()?.get(ticket).map(f)
+        let mut trips = self.trips.try_borrow_mut().ok()?;
+        let result = f(trips.get(ticket)?);
+        trips.look_after(ticket);
+        Some(result)
     }
 
     /// The worker's name for a request, for marks.

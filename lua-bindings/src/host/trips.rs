@@ -7,12 +7,14 @@
 
 use std::collections::VecDeque;
 
-use http_proto::{Exchange, RequestHead};
+use http_proto::{BodyBerth, Exchange, RequestHead};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tempfile::TempPath;
 use tx_runtime::FiberRef;
 
+use super::body::Intake;
 use super::closing::{Closer, Due};
+use super::flow::Flow;
 use crate::limits::TRIPS_MAX_COUNT;
 use crate::pins::Pin;
 
@@ -79,6 +81,8 @@ pub(crate) struct Trip {
     pub(crate) ignored: bool,
     /// The queue for the shuttle.
     pub(crate) waiters: VecDeque<Waiter>,
+    /// The body on its way.
+    pub(crate) flow: Flow,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
     pub(crate) finisher: Option<FiberRef>,
     /// The request's own fiber, while its handler runs.
@@ -93,6 +97,8 @@ pub(crate) struct Trip {
     pub(crate) kept: bool,
     pub(crate) request: RequestHead,
     pub(crate) body: Vec<u8>,
+    /// Its body, as far as it is read by the handler.
+    pub(crate) intake: Intake,
     /// What does not fit into `request`, kept likewise.
     pub(crate) facts: Facts,
 }
@@ -122,6 +128,11 @@ impl Trip {
         self.home.is_some() && self.waiters.front().map(|waiter| waiter.number) == number
     }
 
+    /// Whether this place in the queue (or nobody, if absent) comes first, wherever the shuttle is.
+    pub(crate) fn is_first(&self, number: Option<u64>) -> bool {
+        self.waiters.front().map(|waiter| waiter.number) == number
+    }
+
     /// Takes a place out of the queue.
     pub(crate) fn leave_queue(&mut self, number: u64) {
         self.waiters.retain(|waiter| waiter.number != number);
@@ -141,6 +152,10 @@ impl Trip {
         for waiter in &self.waiters {
             waiter.fiber.wake();
         }
+        for watcher in &self.flow.watchers {
+            watcher.fiber.wake();
+        }
+        self.intake.wake_readers();
         if self.home.is_some() {
             self.finisher.as_ref().map(FiberRef::wake);
         }
@@ -171,6 +186,7 @@ impl Trip {
         self.body.clear();
         std::mem::swap(&mut self.request, &mut exchange.request);
         std::mem::swap(&mut self.body, &mut exchange.body);
+        self.intake.swap_trailers(&mut exchange.trailers);
         self.facts = Facts {
             peer: exchange.peer,
             local: exchange.local,
@@ -197,6 +213,8 @@ impl Trip {
         self.server = None;
         self.cancels = false;
         self.waiters.clear();
+        self.flow.reset();
+        self.intake.reset();
     }
 }
 
@@ -205,7 +223,8 @@ impl Trip {
 pub(crate) struct Trips {
     slots: Vec<Trip>,
     free: Vec<u32>,
-    /// For each link, which slot the last request of each berth had: hails name berths.
+    /// For each link, which slot the last request of each berth had, that of its body included:
+    /// hails name berths, and pieces of a body come by theirs.
     by_berth: Vec<Vec<u32>>,
     last_waiter: u64,
     /// Functions whose response is over and that no fiber runs yet.
@@ -238,9 +257,14 @@ impl Trips {
         trip.berth = Some((link, shuttle.berth()));
         trip.worker_ticket = shuttle.worker_ticket;
         trip.gone = shuttle.client_gone();
+        let body_berth = shuttle.body_berth;
+        trip.intake.begin(body_berth);
         let berth = usize::from(shuttle.berth().index());
         trip.home = Some(shuttle);
         self.note_berth(link, berth, index);
+        if let Some(berth) = body_berth {
+            self.note_berth(link, usize::from(berth.index), index);
+        }
         Ok(ticket)
     }
 
@@ -321,5 +345,31 @@ impl Trips {
             index,
             generation: trip.generation,
         })
+    }
+
+    /// The request whose body this shuttle carries. Absent when nobody reads it any more.
+    pub(crate) fn of_body(
+        &mut self,
+        link: usize,
+        shuttle: &Shuttle<Tx, Exchange>,
+    ) -> Option<&mut Trip> {
+        let berth = shuttle.berth();
+        let name = BodyBerth {
+            index: berth.index(),
+            generation: berth.generation(),
+        };
+        let index = *self.by_berth.get(link)?.get(usize::from(name.index))?;
+        let trip = self.slots.get_mut(index as usize)?;
+        let is_from = trip.berth.is_some_and(|(from, _)| from == link);
+        (is_from && trip.intake.is_of(name)).then_some(trip)
+    }
+
+    /// A worker has left, and all that it left behind has arrived: bodies that are not here will
+    /// not come.
+    pub(crate) fn lose_bodies(&mut self, link: usize) {
+        let is_from = |trip: &&mut Trip| trip.berth.is_some_and(|(from, _)| from == link);
+        for trip in self.slots.iter_mut().filter(is_from) {
+            trip.intake.lose();
+        }
     }
 }

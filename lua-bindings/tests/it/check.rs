@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http_proto::{Exchange, Leg};
+use http_proto::{BodyFault, Exchange, Leg};
 use lua_bindings::{MainStatus, Stage};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
@@ -14,9 +14,14 @@ use crate::world::{World, logged};
 /// The script, one step a line:
 ///
 /// * `GET /path name:value ... | body`: a request, numbered from 1;
+/// * `STREAM /path`: a request whose body follows; `piece N TEXT`, `last N TEXT`: the next piece of
+///   it, or the last; `fault N NAME`: the rest of it is lost;
 /// * `turn`: TX runs until it rests;
 /// * `look`: the worker takes what came;
-/// * `continue N`, `closed N`: the worker sends a shuttle back;
+/// * `continue N`, `closed N`: the worker sends a shuttle back, with all sent that it found; if
+///   more was appended it finds that instead;
+/// * `take N BYTES`: the client takes so many of the appended bytes, and TX hears of it if it
+///   asked;
 /// * `gone N`: the client of a request leaves; `leave N`: while the worker has the shuttle;
 /// * `pass MS`: time passes;
 /// * `auto`: both sides go on until everything rests.
@@ -47,6 +52,8 @@ pub(crate) fn program_with(options: &str, handler: &str) -> String {
 pub(crate) struct Play {
     pub(crate) world: World,
     held: BTreeMap<u64, Shuttle<Worker, Exchange>>,
+    /// The shuttles of bodies.
+    bodies: BTreeMap<u64, Shuttle<Worker, Exchange>>,
     berths: BTreeMap<u64, BerthId>,
     text: String,
 }
@@ -56,12 +63,18 @@ impl Play {
         Self::begin_with(world, "", handler)
     }
 
-    pub(crate) fn begin_with(mut world: World, options: &str, handler: &str) -> Self {
-        let status = world.run(&program_with(options, handler));
+    pub(crate) fn begin_with(world: World, options: &str, handler: &str) -> Self {
+        Self::begin_program(world, &program_with(options, handler))
+    }
+
+    /// A program that says all by itself.
+    pub(crate) fn begin_program(mut world: World, program: &str) -> Self {
+        let status = world.run(program);
         assert_eq!(status, MainStatus::Finished, "{:?}", logged());
         Self {
             world,
             held: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             berths: BTreeMap::new(),
             text: String::new(),
         }
@@ -113,6 +126,10 @@ impl Play {
             "look" => self.look(),
             "continue" => self.send_continue(number()),
             "closed" => self.send_closed(number()),
+            "take" => {
+                let (number, bytes) = rest.split_once(' ').unwrap();
+                self.take(number.parse().unwrap(), bytes.parse().unwrap());
+            }
             "gone" => {
                 let berth = self.berths[&number()];
                 self.world.worker().hail_client_gone(berth);
@@ -124,6 +141,15 @@ impl Play {
                 self.take_log();
             }
             "auto" => self.auto(),
+            "STREAM" => {
+                let ((number, berth), body) = self.world.streamed(rest);
+                self.berths.insert(number, berth);
+                self.bodies.insert(number, body);
+            }
+            "piece" | "last" | "fault" => {
+                let (number, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.send_piece(number.parse().unwrap(), verb, text);
+            }
             method => self.request(method, rest),
         }
     }
@@ -137,6 +163,24 @@ impl Play {
         self.berths.insert(number, berth);
     }
 
+    fn send_piece(&mut self, number: u64, verb: &str, text: &str) {
+        let mut body = self.bodies.remove(&number).expect("it is at the worker");
+        body.body.clear();
+        body.trailers.clear();
+        body.advance(Leg::Body).unwrap();
+        if verb == "fault" {
+            let fault = BodyFault::ALL.iter().find(|fault| fault.name() == text);
+            body.fault = Some(*fault.expect("a fault"));
+        } else {
+            body.body.extend_from_slice(text.as_bytes());
+        }
+        if verb != "piece" {
+            body.trailers.push(b"x-sum", b"7");
+            body.last = true;
+        }
+        self.world.worker().send(body);
+    }
+
     fn turn(&mut self) {
         self.world.settle();
         self.take_log();
@@ -148,6 +192,13 @@ impl Play {
         self.take_log();
     }
 
+    /// The worker is gone, with all that it holds.
+    pub(crate) fn lose_worker(&mut self) {
+        self.held.clear();
+        self.bodies.clear();
+        self.world.worker = None;
+    }
+
     fn take_log(&mut self) {
         for line in logged() {
             let line = line.lines().next().unwrap_or_default().to_owned();
@@ -156,9 +207,15 @@ impl Play {
     }
 
     fn look(&mut self) {
-        while let Some(shuttle) = self.world.worker().recv() {
+        while let Some(mut shuttle) = self.world.worker().recv() {
+            if matches!(shuttle.leg(), Leg::Write | Leg::Close) {
+                shuttle.find_chunks();
+            }
             self.tell(&shuttle);
             match shuttle.leg() {
+                Leg::WantBody => {
+                    self.bodies.insert(shuttle.worker_ticket, shuttle);
+                }
                 Leg::Answer | Leg::Release => self.world.worker().release(shuttle),
                 _ => {
                     self.held.insert(shuttle.worker_ticket, shuttle);
@@ -170,7 +227,8 @@ impl Play {
     fn tell(&mut self, shuttle: &Shuttle<Worker, Exchange>) {
         let number = shuttle.worker_ticket;
         let leg = shuttle.leg();
-        let _ = write!(self.text, "{number} {leg:?}");
+        let what = if shuttle.carries_body { " body" } else { "" };
+        let _ = write!(self.text, "{number}{what} {leg:?}");
         let (exchange, lent) = shuttle.parts();
         if shuttle.is_abandoned() {
             let _ = write!(self.text, " abandoned");
@@ -193,11 +251,34 @@ impl Play {
                 let _ = write!(self.text, " last");
             }
         }
+        self.tell_chunks(shuttle);
         self.text.push('\n');
+    }
+
+    fn tell_chunks(&mut self, shuttle: &Shuttle<Worker, Exchange>) {
+        for piece in shuttle.chunks() {
+            let _ = write!(self.text, " + \"{}\"", brief(piece));
+        }
+    }
+
+    fn take(&mut self, number: u64, bytes: usize) {
+        let shuttle = self.held.get_mut(&number).unwrap();
+        shuttle.consumed(bytes);
+        self.world.worker.as_mut().unwrap().tell_progress(shuttle);
     }
 
     fn send_continue(&mut self, number: u64) {
         let mut shuttle = self.held.remove(&number).unwrap();
+        let found = shuttle.chunks().map(<[u8]>::len).sum();
+        shuttle.consumed(found);
+        if shuttle.leg() == Leg::Write && shuttle.find_chunks() > 0 {
+            let _ = write!(self.text, "{number} finds");
+            self.tell_chunks(&shuttle);
+            self.text.push('\n');
+            self.world.worker().tell_progress(&shuttle);
+            self.held.insert(number, shuttle);
+            return;
+        }
         if shuttle.advance(Leg::Continue).is_err() {
             self.held.insert(number, shuttle);
             return self.send_closed(number);
@@ -213,6 +294,8 @@ impl Play {
     /// The worker's Continue has left when the handler, told by the global `G.go`, closes.
     pub(crate) fn late_close(&mut self, number: u64) {
         let mut shuttle = self.held.remove(&number).unwrap();
+        let found = shuttle.chunks().map(<[u8]>::len).sum();
+        shuttle.consumed(found);
         shuttle.advance(Leg::Continue).unwrap();
         let go = self.world.env.load_text("=go", b"G.go = true").unwrap();
         self.world.env.start(go).unwrap();
@@ -233,10 +316,13 @@ impl Play {
         for _ in 0..1000 {
             self.turn();
             self.look();
-            let Some(&number) = self.held.keys().next() else {
+            if let Some(&number) = self.held.keys().next() {
+                self.send_continue(number);
+            } else if let Some(&number) = self.bodies.keys().next() {
+                self.send_piece(number, "fault", "closed");
+            } else {
                 return;
-            };
-            self.send_continue(number);
+            }
         }
         panic!("it does not come to rest:\n{}", self.text);
     }

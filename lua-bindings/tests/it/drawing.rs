@@ -97,6 +97,36 @@ fn stage_3_too_late() {
     assert_eq!(marks, drawn(Member::Stage3TooLate));
 }
 
+/// The worker's first Continue has left when the handler goes on at `G.go`.
+fn compare_late(member: Member, handler: &str, script: &str) {
+    let handler = handler.replace("WAIT", "while not G.go do fiber.sleep(0.001) end");
+    let mut play = Play::begin(World::watched(Stage::Four), &handler);
+    play.run("GET /\nturn\nlook");
+    play.late_close(1);
+    play.run(script);
+    let marks = std::mem::take(&mut *play.world.marks.lock().unwrap());
+    play.end();
+    assert_eq!(marks, drawn(member));
+}
+
+#[test]
+fn stage_4() {
+    let handler = "io:write_header(200, {}, ('a'):rep(2000)) io:_mark(1)\n\
+                   io:write(('b'):rep(2000)) io:_mark(2) WAIT\n\
+                   io:write(('c'):rep(2000)) io:close() io:_mark(3)";
+    compare_late(Member::Stage4, handler, "turn\nlook\nclosed 1\nturn\nlook");
+}
+
+#[test]
+fn stage_4_limited() {
+    let handler = "io.send_window = 3000\n\
+                   io:write_header(200, {}, ('a'):rep(2000)) io:_mark(1) WAIT\n\
+                   io:write(('b'):rep(2000)) io:_mark(2)\n\
+                   io:write(('c'):rep(2000)) io:close() io:_mark(3)";
+    let script = "turn\nlook\ncontinue 1\nturn\nlook\ncontinue 1\nturn\nlook";
+    compare_late(Member::Stage4Limited, handler, script);
+}
+
 #[test]
 fn cancel() {
     let handler = "fiber.sleep(1) io:write_header(200, {}, 'x') io:_mark(1)";

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod beaten;
+mod bodies;
 mod capacity;
 mod check;
 mod closing;
@@ -11,8 +12,10 @@ mod drawing;
 mod forms;
 mod handlers;
 mod lua_files;
+mod options;
 mod reload;
 mod requests;
+mod sending;
 mod storm;
 mod stress;
 mod threads;

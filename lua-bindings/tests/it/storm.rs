@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http_proto::{Exchange, Leg};
+use http_proto::{BodyFault, Exchange, Leg};
 use lua_bindings::{MainStatus, Stage};
 use proptest::prelude::*;
 use shuttle_core::{Shuttle, Worker};
@@ -34,6 +34,8 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     if op == 's' then write(10)
     elseif op == 'l' then write(3000)
     elseif op == 'e' then io:write('')
+    elseif op == 'b' then req:read(2, 0.002)
+    elseif op == 'B' then pcall(function() return req.body end)
     elseif op == 'w' then fiber.sleep(0.001)
     elseif op == 'y' then fiber.yield()
     elseif op == 'p' then for _ = 1, 3 do pcall(fiber.sleep, 0.001) end
@@ -75,7 +77,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => "[slewpygfhd]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => "[slewpygfhdbB]{0,6}[cLxrtn]?".prop_map(Step::Request),
         4 => Just(Step::Turn),
         4 => Just(Step::Look),
         6 => any::<usize>().prop_map(Step::Answer),
@@ -103,6 +105,8 @@ struct Storm {
     berths: Vec<(u64, shuttle_core::BerthId)>,
     /// The program, which is also what is reloaded.
     program: String,
+    /// Pieces of bodies that were sent.
+    pieces: usize,
 }
 
 impl Storm {
@@ -137,9 +141,16 @@ impl Storm {
             return;
         }
         let next = self.seen.len() + 1;
-        let (number, berth) = self
-            .world
-            .request("GET", &format!("/{next}{ops}"), &[], b"");
+        let target = format!("/{next}{ops}");
+        let worker = self.world.worker();
+        let has_two = worker.berths() - worker.travelling() > 1;
+        let (number, berth) = if has_two && !next.is_multiple_of(3) {
+            let (named, body) = self.world.streamed(&target);
+            self.held.push(body);
+            named
+        } else {
+            self.world.request("POST", &target, &[], b"abcde")
+        };
         let is_spoilt = ops.contains(['x', 'n']);
         self.seen.insert(
             number,
@@ -155,6 +166,13 @@ impl Storm {
     fn look(&mut self) {
         while let Some(shuttle) = self.world.worker().recv() {
             assert!(!shuttle.is_abandoned());
+            if shuttle.carries_body {
+                match shuttle.leg() {
+                    Leg::Release => self.world.worker().release(shuttle),
+                    _ => self.held.push(shuttle),
+                }
+                continue;
+            }
             let seen = self.seen.get_mut(&shuttle.worker_ticket).unwrap();
             assert!(!seen.is_over, "{}: a shuttle after the end", seen.ops);
             if matches!(shuttle.leg(), Leg::Answer | Leg::Write) {
@@ -173,6 +191,9 @@ impl Storm {
     }
 
     fn send_back(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        if shuttle.carries_body {
+            return self.send_piece(shuttle);
+        }
         let is_gone = shuttle.client_gone();
         if !is_gone && shuttle.advance(Leg::Continue).is_ok() {
             match self.world.worker().send_continue(shuttle) {
@@ -184,6 +205,17 @@ impl Storm {
             }
         }
         shuttle.advance(Leg::Closed).unwrap();
+        self.world.worker().send(shuttle);
+    }
+
+    /// The next piece of a body: every third is the last, and every other of these a fault.
+    fn send_piece(&mut self, mut shuttle: Shuttle<Worker, Exchange>) {
+        self.pieces += 1;
+        shuttle.body.clear();
+        shuttle.body.extend_from_slice(b"piece");
+        shuttle.advance(Leg::Body).unwrap();
+        shuttle.last = self.pieces.is_multiple_of(3);
+        shuttle.fault = self.pieces.is_multiple_of(6).then_some(BodyFault::Closed);
         self.world.worker().send(shuttle);
     }
 
@@ -223,6 +255,7 @@ fn run(stage: Stage, steps: &[Step], cancels: bool) {
         seen: BTreeMap::new(),
         berths,
         program,
+        pieces: 0,
     };
     steps.iter().for_each(|step| storm.step(step));
     storm.calm_down();

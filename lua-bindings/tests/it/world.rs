@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
 
-use http_proto::{Exchange, Mark, Version, Witness};
+use http_proto::{BodyBerth, Exchange, Mark, Version, Witness};
 use lua_bindings::{Env, EnvOptions, HttpControl, MainStatus, ServerConfig, Stage};
-use shuttle_core::{Doorbell, NoBell, TxEnd, WorkerEnd, WorkerShore, link};
+use shuttle_core::{Doorbell, NoBell, Shuttle, TxEnd, Worker, WorkerEnd, WorkerShore, link};
 
 /// What the program asked of the network side.
 #[derive(Default)]
@@ -300,6 +300,23 @@ impl World {
             .expect("the program configured the server")
     }
 
+    /// Sends a request whose body follows; its number, and the shuttle for its body.
+    pub(crate) fn streamed(
+        &mut self,
+        target: &str,
+    ) -> ((u64, shuttle_core::BerthId), Shuttle<Worker, Exchange>) {
+        let mut body = self.worker().board().expect("there is a free berth");
+        body.clear(1 << 16);
+        body.carries_body = true;
+        body.worker_ticket = self.requests + 1;
+        let berth = BodyBerth {
+            index: body.berth().index(),
+            generation: body.berth().generation(),
+        };
+        let named = self.send_request("POST", target, &[], b"", Some(berth));
+        (named, body)
+    }
+
     /// Sends a request; its number.
     pub(crate) fn request(
         &mut self,
@@ -308,11 +325,23 @@ impl World {
         fields: &[(&str, &str)],
         body: &[u8],
     ) -> (u64, shuttle_core::BerthId) {
+        self.send_request(method, target, fields, body, None)
+    }
+
+    fn send_request(
+        &mut self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        body_berth: Option<BodyBerth>,
+    ) -> (u64, shuttle_core::BerthId) {
         self.requests += 1;
         let number = self.requests;
         let worker = self.worker();
         let mut shuttle = worker.board().expect("there is a free berth");
         shuttle.clear(1 << 16);
+        shuttle.body_berth = body_berth;
         shuttle.worker_ticket = number;
         shuttle.peer = Some("192.0.2.7:4000".parse().unwrap());
         shuttle.local = Some("[2001:db8::1]:80".parse().unwrap());

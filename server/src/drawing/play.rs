@@ -140,6 +140,8 @@ fn program(member: Member) -> String {
         Member::Stage2Lucky => (2, LUCKY),
         Member::Stage2Unlucky => (2, SEVERAL_WRITES),
         Member::Stage3InTime | Member::Stage3TooLate => (3, SEVERAL_WRITES),
+        Member::Stage4 => (4, MANY_WRITES),
+        Member::Stage4Limited => (4, MANY_WRITES_LIMITED),
         Member::Cancel => (3, CANCEL),
         Member::CancelAway => (3, CANCEL_AWAY),
     };
@@ -168,6 +170,26 @@ const LUCKY: &str = "
     io:write(('second part '):rep(200))
     io:_mark(2)
     fiber.sleep(0.001)
+    io:close()
+    io:_mark(3)";
+
+const MANY_WRITES: &str = "
+    io:write_header(200, nil, ('head and first part '):rep(100))
+    io:_mark(1)
+    io:write(('second part '):rep(200))
+    io:_mark(2)
+    io:write(('third part '):rep(200))
+    io:close()
+    io:_mark(3)";
+
+/// Two parts are more than may wait for the client.
+const MANY_WRITES_LIMITED: &str = "
+    io.send_window = 3000
+    io:write_header(200, nil, ('head and first part '):rep(100))
+    io:_mark(1)
+    io:write(('second part '):rep(200))
+    io:_mark(2)
+    io:write(('third part '):rep(200))
     io:close()
     io:_mark(3)";
 

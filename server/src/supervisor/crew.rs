@@ -8,14 +8,12 @@ use http_worker::{Command, Embedded, WorkerHandle};
 use shuttle_core::Doorbell;
 
 use super::Tally;
-use crate::bells::TxBell;
 
 /// Some workers. A thread is joined here, its sockets are closed by it.
 #[derive(Default)]
 pub(super) struct Crew {
     pub(super) threads: Vec<WorkerHandle>,
-    /// A part of the Lua thread's loop, and what wakes that when it sleeps there. There is one in
-    /// the program at most.
+    /// A part of the Lua thread's loop, and what wakes that when it sleeps there.
     pub(super) embedded: Option<(Box<Embedded>, Arc<dyn Doorbell>)>,
 }
 
@@ -29,8 +27,13 @@ impl Crew {
         self.threads.len()
     }
 
-    pub(super) fn has_ended_thread(&self) -> bool {
+    fn has_ended_thread(&self) -> bool {
         self.threads.iter().any(WorkerHandle::is_finished)
+    }
+
+    /// Whether one is lost. Known as soon as its shore is left, which wakes the Lua thread.
+    pub(super) fn has_left_thread(&self) -> bool {
+        self.threads.iter().any(WorkerHandle::has_left)
     }
 
     pub(super) fn command_all(&self, command: impl Fn() -> Command) {
@@ -76,17 +79,17 @@ impl Crew {
         }
     }
 
-    /// Takes in all of another. The Lua thread is rung where it will sleep.
-    pub(super) fn join_with(&mut self, other: Self, bell: &TxBell) {
+    /// Takes in all of another.
+    pub(super) fn join_with(&mut self, other: Self) {
         self.threads.extend(other.threads);
-        if let Some((worker, to_worker)) = other.embedded {
-            bell.also_ring(Some(Arc::clone(&to_worker)));
-            self.embedded = Some((worker, to_worker));
+        if other.embedded.is_some() {
+            self.embedded = other.embedded;
         }
     }
 
-    /// Takes leave of those that have ended; what they counted is added to `past`.
-    pub(super) fn reap(&mut self, past: &mut Tally, bell: &TxBell) {
+    /// Takes leave of those that have ended; what they counted is added to `past`. Whether the
+    /// embedded one was among them.
+    pub(super) fn reap(&mut self, past: &mut Tally) -> bool {
         if self.has_ended_thread() {
             let workers = std::mem::take(&mut self.threads);
             let (ended, alive): (Vec<_>, Vec<_>) =
@@ -97,10 +100,11 @@ impl Crew {
                 join(worker);
             }
         }
-        if let Some((worker, _)) = self.embedded.take_if(|(worker, _)| worker.is_finished()) {
+        let ended = self.embedded.take_if(|(worker, _)| worker.is_finished());
+        if let Some((worker, _)) = &ended {
             past.add(&worker.stats().snapshot());
-            bell.also_ring(None);
         }
+        ended.is_some()
     }
 
     /// Ends workers that never served, and waits for them. Their links must be gone: a worker

@@ -8,6 +8,14 @@ use http_worker::{App, Limits, Routes, Serve};
 use lua_bindings::{ServeConfig, ServerConfig};
 use shuttle_core::limits::BERTHS_MAX_COUNT;
 
+use crate::limits::LINK_BERTHS_MIN_COUNT;
+
+/// Berths of a worker's link. There are some to spare, so that more requests may be allowed later
+/// without another link.
+pub(super) fn room(config: &ServerConfig) -> u16 {
+    berths(config).max(LINK_BERTHS_MIN_COUNT)
+}
+
 /// What may be with Lua at once, as many as a link can carry at most.
 pub(super) fn berths(config: &ServerConfig) -> u16 {
     let most = u32::from(BERTHS_MAX_COUNT);
@@ -18,7 +26,13 @@ pub(super) fn berths(config: &ServerConfig) -> u16 {
 pub(super) fn routes(config: &ServerConfig) -> Arc<Routes> {
     Arc::new(Sites::new(config.sites.iter().map(|site| {
         let value = match site.serve {
-            ServeConfig::Lua { streams_body } => Serve::App(App { streams_body }),
+            ServeConfig::Lua {
+                streams_body,
+                body_max_bytes,
+            } => Serve::App(App {
+                streams_body,
+                body_max_bytes,
+            }),
         };
         let path = Arc::clone(&site.path);
         Site { path, value }
@@ -31,6 +45,7 @@ pub(super) fn limits(config: &ServerConfig) -> Limits {
     let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
     Limits {
         connections_count: config.max_conn_per_thread,
+        shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
         buffered_bodies_bytes: usual.buffered_bodies_bytes.max(body_bytes),
         header_timeout: Duration::from_millis(config.header_timeout_ms),

@@ -4,9 +4,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::CertificateDer;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 
-use crate::harness::{PATIENCE, certificate};
+use crate::harness::{PATIENCE, TestCertificate, certificate};
 
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
@@ -35,7 +38,31 @@ pub(crate) struct Head {
 
 impl Client {
     pub(crate) fn tcp(addr: SocketAddr) -> Self {
-        let socket = socket(addr);
+        Self::over(socket(addr))
+    }
+
+    /// A client with a socket that is connected.
+    pub(crate) fn over(socket: TcpStream) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            wire: Box::new(socket.try_clone().unwrap()),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// A client whose socket holds little of what it does not read.
+    pub(crate) fn narrow(addr: SocketAddr) -> Self {
+        let narrow = socket2::Socket::new(
+            socket2::Domain::for_address(addr),
+            socket2::Type::STREAM,
+            None,
+        )
+        .unwrap();
+        narrow.set_recv_buffer_size(4096).unwrap();
+        narrow.connect_timeout(&addr.into(), PATIENCE).unwrap();
+        let socket: TcpStream = narrow.into();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             wire: Box::new(socket.try_clone().unwrap()),
             socket,
@@ -44,16 +71,41 @@ impl Client {
     }
 
     pub(crate) fn tls(addr: SocketAddr) -> Self {
+        Self::tls_to(addr, "localhost", certificate())
+    }
+
+    /// Asks for this name, and believes only in this certificate.
+    pub(crate) fn tls_to(addr: SocketAddr, name: &str, trusted: &TestCertificate) -> Self {
+        Self::tls_with(addr, name, &[&trusted.der], rustls::DEFAULT_VERSIONS)
+    }
+
+    /// A client that trusts these certificates and no others, and speaks these versions.
+    pub(crate) fn tls_trusting(
+        addr: SocketAddr,
+        trusted: &[&CertificateDer<'static>],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        Self::tls_with(addr, "localhost", trusted, versions)
+    }
+
+    fn tls_with(
+        addr: SocketAddr,
+        name: &str,
+        trusted: &[&CertificateDer<'static>],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let socket = socket(addr);
         let mut roots = RootCertStore::empty();
-        roots.add(certificate().der.clone()).unwrap();
+        for certificate in trusted {
+            roots.add((*certificate).clone()).unwrap();
+        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let name = "localhost".try_into().unwrap();
+        let name = name.to_owned().try_into().unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
         let wire = StreamOwned::new(session, socket.try_clone().unwrap());
         Self {
@@ -61,6 +113,12 @@ impl Client {
             socket,
             buffer: Vec::new(),
         }
+    }
+
+    /// As [`send`](Self::send), where the server may refuse to hear it: a handshake that fails.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.wire.write_all(bytes.as_ref())?;
+        self.wire.flush()
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::Client;
 use crate::forms::upload;
-use crate::harness::{Server, Setup, certificate, run};
+use crate::harness::{Server, Setup, certificate, eventually, run};
 use crate::program::program;
 
 const SETUP: Setup = Setup {
@@ -218,6 +218,30 @@ fn example_forms() {
 }
 
 #[test]
+fn example_upload() {
+    let server = example("upload.lua");
+    let mut client = server.connect();
+    client.post("/", &vec![b'x'; 3_000_000]);
+    let seen: serde_json::Value =
+        serde_json::from_str(&client.response().text()).expect("JSON comes back");
+    assert_eq!(seen["size"], 3_000_000);
+}
+
+#[test]
+fn example_duplex() {
+    let server = example("duplex.lua");
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.head();
+    for word in ["one", "two"] {
+        client.send(format!("3\r\n{word}\r\n"));
+        assert_eq!(client.part(), word.to_uppercase());
+    }
+    client.send("0\r\n\r\n");
+    assert_eq!(client.chunk(), None);
+}
+
+#[test]
 fn example_chat() {
     let server = example("chat.lua");
     let mut listeners: Vec<Client> = (0..3).map(|_| server.connect()).collect();
@@ -234,6 +258,49 @@ fn example_chat() {
             assert_eq!(listener.part(), format!("{text}\n"));
         }
     }
+}
+
+/// The newest number that a line of the ticker begins with, and how many lines there were.
+fn ticks(client: &mut Client, until: impl Fn(u64, u64) -> bool) -> (u64, u64) {
+    let (mut newest, mut count) = (0, 0);
+    while !until(newest, count) {
+        for line in client.part().lines() {
+            let number: u64 = line.split(' ').next().unwrap().parse().unwrap();
+            assert!(number > newest, "{number} after {newest}");
+            (newest, count) = (number, count + 1);
+        }
+    }
+    (newest, count)
+}
+
+/// A fast client gets every tick. One that reads nothing for a while gets what fits into its
+/// sockets, and then the newest: what lies between was dropped, not kept for it.
+#[test]
+fn example_ticker_drops_what_a_slow_client_missed() {
+    let server = example("ticker.lua");
+    let mut fast = server.connect();
+    let mut slow = server.connect_narrow();
+    for (client, name) in [(&mut fast, "fast"), (&mut slow, "slow")] {
+        client.get(&format!("/?{name}"));
+        client.head();
+    }
+    // What was sent to the slow one, and what was dropped for it.
+    let counts = || -> (u64, u64) {
+        let clients = server.get("/clients");
+        let line = clients.lines().find(|line| line.starts_with("slow"));
+        let words: Vec<_> = line.expect("it was begun").split(' ').collect();
+        (words[1].parse().unwrap(), words[3].parse().unwrap())
+    };
+    let more = |client: &mut Client| ticks(client, |_, count| count >= 200).0;
+    let mut sent = 0;
+    while sent == 0 || sent != counts().0 {
+        sent = counts().0;
+        more(&mut fast);
+    }
+    let newest = more(&mut fast);
+    let (caught_up, count) = ticks(&mut slow, |number, _| number >= newest);
+    assert!(count + 200 <= caught_up, "{count} ticks up to {caught_up}");
+    eventually("the dropped ones are counted", || counts().1 >= 200);
 }
 
 #[test]
@@ -260,11 +327,14 @@ fn every_example_is_tested() {
         names,
         [
             "chat.lua",
+            "duplex.lua",
             "echo.lua",
             "forms.lua",
             "hello.lua",
             "https.lua",
-            "streaming.lua"
+            "streaming.lua",
+            "ticker.lua",
+            "upload.lua",
         ]
     );
 }

@@ -46,6 +46,30 @@ const CROSSINGS: &[(Member, &[&str])] = &[
     ),
     (Member::Stage3TooLate, SEVERAL_WRITES),
     (
+        Member::Stage4,
+        &[
+            "W>T request",
+            "T>W response",
+            "W>T continue",
+            "T>W close request",
+            "W>T closed",
+            "T>W free",
+        ],
+    ),
+    (
+        Member::Stage4Limited,
+        &[
+            "W>T request",
+            "T>W response",
+            "W>T continue",
+            "T>W response",
+            "W>T continue",
+            "T>W response",
+            "W>T closed",
+            "T>W free",
+        ],
+    ),
+    (
         Member::Cancel,
         &["W>T request", "W>T client gone", "T>W free"],
     ),
@@ -73,7 +97,7 @@ fn crossing(mark: Mark) -> Option<&'static str> {
         Mark::SendContinue => "W>T continue",
         Mark::SendClosed => "W>T closed",
         Mark::SendClientGone => "W>T client gone",
-        Mark::SendResponse => "T>W response",
+        Mark::SendResponse | Mark::TxSendsRest => "T>W response",
         Mark::SendComplete => "T>W response with close flag",
         Mark::SendClose | Mark::TxSendsClose => "T>W close request",
         Mark::AskToFree => "T>W free",
@@ -147,6 +171,16 @@ fn stage_3_in_time() {
 #[test]
 fn stage_3_too_late() {
     check(Member::Stage3TooLate);
+}
+
+#[test]
+fn stage_4() {
+    check(Member::Stage4);
+}
+
+#[test]
+fn stage_4_limited() {
+    check(Member::Stage4Limited);
 }
 
 #[test]

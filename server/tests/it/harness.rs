@@ -145,9 +145,22 @@ impl Server {
         Self::launch(listening(setup), None, setup, tempfile::tempdir().unwrap())
     }
 
-    /// A program that listens where it says itself.
-    pub(crate) fn start_own_listen(path: &Path, setup: Setup, files: tempfile::TempDir) -> Self {
-        Self::launch(httpng(), Some(path), setup, files)
+    /// A program that listens where it says itself, with arguments of its own.
+    pub(crate) fn start_own_listen(
+        path: &Path,
+        setup: Setup,
+        args: &[&str],
+        files: tempfile::TempDir,
+    ) -> Self {
+        let mut command = httpng();
+        command.args(["--threads", &setup.threads.to_string()]);
+        command.arg(path).args(args);
+        Self::launch_as_is(command, None, setup, files)
+    }
+
+    /// A program that says itself where it listens and how many threads serve.
+    pub(crate) fn start_own_cfg(path: &Path, setup: Setup, files: tempfile::TempDir) -> Self {
+        Self::launch_as_is(httpng(), Some(path), setup, files)
     }
 
     /// A program (Lua text) that says itself how many threads serve; plain HTTP.
@@ -213,6 +226,11 @@ impl Server {
     /// A new connection, TLS when the setup says so.
     pub(crate) fn connect(&self) -> Client {
         self.setup.connect(self.addr)
+    }
+
+    /// A new plain connection whose sockets hold little.
+    pub(crate) fn connect_narrow(&self) -> Client {
+        Client::narrow(self.addr)
     }
 
     /// One request on a connection of its own, the body of the answer.
@@ -348,7 +366,7 @@ pub(crate) fn address_in(line: &str) -> SocketAddr {
         .unwrap_or_else(|_| panic!("no address in {line:?}"))
 }
 
-/// A self-signed certificate for `localhost` and 127.0.0.1, made once per test run.
+/// A self-signed certificate; the usual one is for `localhost` and 127.0.0.1 and made once.
 pub(crate) struct TestCertificate {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
@@ -358,18 +376,30 @@ pub(crate) struct TestCertificate {
 
 pub(crate) fn certificate() -> &'static TestCertificate {
     static MADE: OnceLock<TestCertificate> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
-        let files = tempfile::tempdir().unwrap();
-        let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        TestCertificate {
-            cert,
-            key,
-            der: made.cert.der().clone(),
-            _files: files,
-        }
-    })
+    MADE.get_or_init(|| certificate_for(&["localhost", "127.0.0.1"]))
+}
+
+/// Another one, for these names.
+pub(crate) fn certificate_for(names: &[&str]) -> TestCertificate {
+    let files = tempfile::tempdir().unwrap();
+    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    TestCertificate {
+        der: make_certificate(&cert, &key, names),
+        cert,
+        key,
+        _files: files,
+    }
+}
+
+/// Writes a new self-signed certificate for these names, and its key.
+pub(crate) fn make_certificate(
+    cert: &Path,
+    key: &Path,
+    names: &[&str],
+) -> rustls::pki_types::CertificateDer<'static> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(cert, made.cert.pem()).unwrap();
+    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
 }

@@ -134,7 +134,7 @@ fn many_leave_over_tls() {
 }
 
 /// Resident memory of a process, where /proc tells.
-fn resident_kib(pid: u32) -> Option<u64> {
+pub(crate) fn resident_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
@@ -160,7 +160,7 @@ fn l12_a_client_that_leaves_is_told_to_the_handler_at_once() {
         let mut client = server.connect();
         client.get("/watch");
         client.head();
-        assert_eq!(client.part(), "begun");
+        assert!(client.part().starts_with("begun"));
         drop(client);
         eventually("the handler is told", || server.get("/told") == "true");
         nothing_is_left(&server);

@@ -11,10 +11,13 @@
     reason = "tests"
 )]
 
+mod allowance;
 mod cli;
 mod client;
 mod closing;
 mod cmodules;
+mod compat;
+mod cycles;
 mod demo;
 mod docs;
 mod drawing;
@@ -23,8 +26,11 @@ mod graceful;
 mod handlers;
 mod harness;
 mod leavers;
+mod listeners;
 mod program;
 mod restarts;
+mod sending;
 mod streaming;
 mod threads;
+mod uploads;
 mod wire;

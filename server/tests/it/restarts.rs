@@ -84,7 +84,7 @@ fn r37_refused_starts_leak_nothing() {
         let files = tempfile::tempdir().unwrap();
         let path = files.path().join("app.lua");
         std::fs::write(&path, program).unwrap();
-        let server = Server::start_own_listen(&path, setup, files);
+        let server = Server::start_own_listen(&path, setup, &[], files);
         server.wait_line("ready now");
         let mut client = server.connect();
         client.get("/");

@@ -97,7 +97,12 @@ fn settle(server: &Server, threads: u16) {
 }
 
 /// Asks for as long as it may, on one connection after another, and says how often.
-fn load(setup: Setup, server: std::net::SocketAddr, number: usize, stop: &AtomicBool) -> usize {
+pub(crate) fn load(
+    setup: Setup,
+    server: std::net::SocketAddr,
+    number: usize,
+    stop: &AtomicBool,
+) -> usize {
     let mut count = 0;
     let mut client = setup.connect(server);
     while !stop.load(Ordering::Relaxed) {
@@ -151,6 +156,8 @@ fn r22_r30_r34_threads_come_and_go_under_load_and_no_request_fails() {
     let steps = ["4", "1", "4", "2", "3", "1"];
     under_load(false, &steps.repeat(3));
     under_load(true, &steps);
+    under_load(false, &["8", "1"].repeat(6));
+    under_load(true, &["8", "1"].repeat(2));
 }
 
 #[test]

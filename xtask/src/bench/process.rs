@@ -209,7 +209,7 @@ fn ticks_per_second() -> u64 {
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.
-pub(super) fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no free port: {e}"))?;
     listener
         .local_addr()

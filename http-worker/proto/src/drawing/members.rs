@@ -19,6 +19,10 @@ pub enum Member {
     Stage3InTime,
     /// `close` does not sleep; the worker had sent the shuttle home already.
     Stage3TooLate,
+    /// `write` does not sleep: the worker finds what was appended, or the dispatcher sends it.
+    Stage4,
+    /// As `Stage4`, but a `write` finds no room.
+    Stage4Limited,
     /// The client leaves while the fiber owns the shuttle.
     Cancel,
     /// The client leaves while the shuttle is with the worker and the fiber waits for it.
@@ -35,6 +39,8 @@ impl Member {
         Self::Stage2Unlucky,
         Self::Stage3InTime,
         Self::Stage3TooLate,
+        Self::Stage4,
+        Self::Stage4Limited,
         Self::Cancel,
         Self::CancelAway,
     ];
@@ -50,6 +56,8 @@ impl Member {
             Self::Stage2Unlucky => "stage2-unlucky",
             Self::Stage3InTime => "stage3-in-time",
             Self::Stage3TooLate => "stage3-too-late",
+            Self::Stage4 => "stage4",
+            Self::Stage4Limited => "stage4-limited",
             Self::Cancel => "cancel",
             Self::CancelAway => "cancel-away",
         }
@@ -74,6 +82,8 @@ impl Member {
             Self::Stage2Unlucky => "several writes, proposed design, stage 2, \"unlucky\"",
             Self::Stage3InTime => "several writes, proposed design, stage 3, \"in time\"",
             Self::Stage3TooLate => "several writes, proposed design, stage 3, \"too late\"",
+            Self::Stage4 => "many writes, proposed design, stage 4",
+            Self::Stage4Limited => "many writes, proposed design, stage 4, limited",
             Self::Cancel => "cancel, `shuttle` owned by TX",
             Self::CancelAway => "cancel, `shuttle` owned by HTTP(S) thread",
         }
@@ -99,6 +109,8 @@ impl Member {
             Self::Stage2Unlucky => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_UNLUCKY, END],
             Self::Stage3InTime => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_IN_TIME],
             Self::Stage3TooLate => &[HEAD_UNLUCKY, SECOND_WRITE_WOKEN, CLOSE_TOO_LATE, FINISH],
+            Self::Stage4 => &[HEAD_GOES, APPENDED_IN_TIME, APPENDED_TOO_LATE, CLOSED],
+            Self::Stage4Limited => &[HEAD_SENT, NO_ROOM, ROOM_AGAIN, CLOSED],
             Self::Cancel => &[CANCEL],
             Self::CancelAway => &[HEAD_SENT, CANCEL_AWAY],
         };
@@ -186,6 +198,91 @@ const SECOND_WRITE_WOKEN: &[Mark] = &[
     SendResponse,
     UsefulWork2,
     SendBody,
+];
+
+/// The head and the first part leave, and the worker has begun with them.
+const HEAD_GOES: &[Mark] = &[
+    CallWriteHeader,
+    FillHead,
+    RefAndHandOver,
+    SendResponse,
+    UsefulWork,
+    FormatResponse,
+];
+
+/// The second part is appended before the worker looks: both go to the client together.
+const APPENDED_IN_TIME: &[Mark] = &[
+    CallWrite,
+    AppendPart,
+    UsefulWork2,
+    ResponseToClient,
+    SendContinue,
+];
+
+/// The third part and the close came when the shuttle had left: the dispatcher sends it again.
+const APPENDED_TOO_LATE: &[Mark] = &[
+    CallWrite,
+    AppendPart,
+    CallClose,
+    SetMustClose,
+    UsefulWork3,
+    ExitHandler,
+    ExitSleeps,
+    TakeContinued,
+    TxUnrefs,
+    TxSeesRest,
+    TxSeesMustClose,
+    TxHandsOver,
+    TxSendsClose,
+    BodyAndEndToClient,
+];
+
+/// The second part came too late and the third finds the window full; the dispatcher sends the
+/// second.
+const NO_ROOM: &[Mark] = &[
+    SendContinue,
+    CallWrite,
+    FiberUnrefs,
+    AppendPart,
+    UsefulWork2,
+    CallWrite,
+    RoomSleeps,
+    TakeContinued,
+    TxSeesRest,
+    TxHandsOver,
+    TxSendsRest,
+    SendBody,
+    BodyToClient,
+    SendContinue,
+];
+
+/// The shuttle is back and has room for the third part, and the fiber goes on.
+const ROOM_AGAIN: &[Mark] = &[
+    TakeContinued,
+    TxUnrefs,
+    WakeFiber,
+    FillBody,
+    RefAndHandOver,
+    SendResponse,
+    CallClose,
+    SetMustClose,
+    UsefulWork3,
+    ExitHandler,
+    ExitSleeps,
+    SendBody,
+    SeeMustClose,
+    BodyAndEndToClient,
+];
+
+/// The response is over, and pins come home.
+const CLOSED: &[Mark] = &[
+    SendClosed,
+    TakeClosed,
+    TxUnrefs,
+    WakeFiber,
+    AskToFree,
+    ExitFiber,
+    FreeShuttle,
 ];
 
 /// `close` finds the shuttle away, and the fiber unpins.

@@ -6,7 +6,7 @@ use super::chunk::{self, ChunkLine};
 use super::{Limits, RequestBody, RequestFacts, parse, trailer};
 use crate::error::{PeerError, PeerErrorKind};
 use crate::head::{Fields, RequestHead};
-use crate::limits::CHUNK_EXTENSIONS_MAX_BYTES;
+use crate::limits::{CHUNK_EXTENSIONS_MAX_BYTES, STREAMED_BODY_MAX_BYTES};
 
 /// Reads the requests of one connection.
 ///
@@ -46,6 +46,8 @@ pub struct Engine {
     /// looked at. A head that comes byte by byte is parsed once per line, not once per byte.
     scanned: usize,
     empty_lines: usize,
+    /// The bound of this request's body, if it is not that of the limits.
+    body_max_bytes: Option<u64>,
     body_bytes: u64,
     extension_bytes: usize,
 }
@@ -55,6 +57,8 @@ pub struct Engine {
 enum State {
     /// Empty lines, then a head.
     Head,
+    /// Whatever follows a head that was told: how long its body may be is known now.
+    Told,
     /// A body whose sender may wait for `100 Continue`; nothing of it has come.
     Expecting,
     /// Bytes of a body with a length.
@@ -135,6 +139,7 @@ impl Engine {
             facts: RequestFacts::default(),
             scanned: 0,
             empty_lines: 0,
+            body_max_bytes: None,
             body_bytes: 0,
             extension_bytes: 0,
         }
@@ -143,6 +148,17 @@ impl Engine {
     /// Changes the limits for what is read from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.clamped();
+    }
+
+    /// Sets how long the body of the request may be whose [`Event::Head`] was told last, whatever
+    /// the limits say. To be called before the next [`poll`](Self::poll): a declared length beyond
+    /// it is refused there. Never more than [`STREAMED_BODY_MAX_BYTES`].
+    pub fn set_body_max(&mut self, bytes: u64) {
+        self.body_max_bytes = Some(bytes.min(STREAMED_BODY_MAX_BYTES));
+    }
+
+    fn body_max_bytes(&self) -> u64 {
+        self.body_max_bytes.unwrap_or(self.limits.body_max_bytes)
     }
 
     /// Looks at `input`, which has to begin with the first byte not yet consumed, and says what
@@ -184,6 +200,7 @@ impl Engine {
     ) -> Result<Turn, PeerError> {
         match self.state {
             State::Head => self.head(input, head, trailers),
+            State::Told => self.begin_body(),
             State::Expecting => Ok(self.expecting(input)),
             State::Body { left } => Ok(self.body(input, left)),
             State::ChunkLine => self.chunk_line(input),
@@ -216,7 +233,8 @@ impl Engine {
             return Ok(Turn::Wait(skipped));
         };
         trailers.clear();
-        self.begin_body();
+        self.state = State::Told;
+        self.body_max_bytes = None;
         Ok(Turn::Tell(skipped + len, Event::Head(self.facts)))
     }
 
@@ -232,7 +250,12 @@ impl Engine {
                 || memchr::memchr(b'\n', fresh).is_some())
     }
 
-    fn begin_body(&mut self) {
+    fn begin_body(&mut self) -> Result<Turn, PeerError> {
+        if let RequestBody::Length(length) = self.facts.body
+            && length > self.body_max_bytes()
+        {
+            return Err(PeerErrorKind::BodyTooLarge.into());
+        }
         self.scanned = 0;
         self.empty_lines = 0;
         self.body_bytes = 0;
@@ -243,6 +266,7 @@ impl Engine {
             RequestBody::Length(left) => State::Body { left },
             RequestBody::Chunked => State::ChunkLine,
         };
+        Ok(Turn::Go(0))
     }
 
     fn expecting(&mut self, input: &[u8]) -> Turn {
@@ -286,7 +310,7 @@ impl Engine {
             return Err(PeerErrorKind::ChunkExtension.into());
         }
         // Refused before its bytes come. The limit may have been lowered meanwhile.
-        if size > self.limits.body_max_bytes.saturating_sub(self.body_bytes) {
+        if size > self.body_max_bytes().saturating_sub(self.body_bytes) {
             return Err(PeerErrorKind::BodyTooLarge.into());
         }
         self.body_bytes += size;

@@ -1,7 +1,7 @@
 //! What the fields of a request say about its framing and its connection, and where that is
 //! refused. This is where requests are smuggled: nothing here is guessed.
 
-use super::{Limits, RequestBody, RequestFacts};
+use super::{RequestBody, RequestFacts};
 use crate::error::PeerErrorKind;
 use crate::head::Version;
 use crate::head::token::{decimal, is_token, list};
@@ -98,19 +98,10 @@ impl Declared {
     }
 
     /// Decides what all of it means together, or that it is refused.
-    pub(super) fn settle(
-        &self,
-        limits: &Limits,
-        facts: &mut RequestFacts,
-    ) -> Result<(), PeerErrorKind> {
+    pub(super) fn settle(&self, facts: &mut RequestFacts) -> Result<(), PeerErrorKind> {
         let modern = facts.version != Version::Http10;
         facts.keep_alive = !self.close && (modern || self.keep_alive);
         facts.body = self.body(modern)?;
-        if let RequestBody::Length(length) = facts.body
-            && length > limits.body_max_bytes
-        {
-            return Err(PeerErrorKind::BodyTooLarge);
-        }
         // RFC 9110 section 10.1.1: a 1.0 client's expectation is ignored.
         if modern && self.expects_other {
             return Err(PeerErrorKind::Expectation);

@@ -66,7 +66,7 @@ pub(super) fn head(
         None if full => return Err(PeerErrorKind::HeadTooLong.into()),
         None => return Ok(None),
     };
-    declared.settle(limits, facts)?;
+    declared.settle(facts)?;
     Ok(Some(head.fields.bytes.len()))
 }
 

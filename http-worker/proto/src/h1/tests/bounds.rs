@@ -101,7 +101,9 @@ fn body_bytes_by_length() {
     let head = |len| format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n");
     let expected = format!("PUT / 1.1 @a keep length={BODY_MAX_BYTES} / in body");
     check_long(&head(BODY_MAX_BYTES), &expected);
-    check_long(&head(BODY_MAX_BYTES + 1), "413 BodyTooLarge / done");
+    let beyond = BODY_MAX_BYTES + 1;
+    let expected = format!("PUT / 1.1 @a keep length={beyond} / 413 BodyTooLarge / done");
+    check_long(&head(beyond), &expected);
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn body_bytes_by_chunks() {
         &[
             (
                 b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
-                "413 BodyTooLarge / done",
+                "PUT / 1.1 @a keep length=1 / 413 BodyTooLarge / done",
             ),
             (
                 b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
@@ -280,7 +282,7 @@ fn configured_limits_are_kept_and_cannot_exceed_the_fixed_ones() {
             ),
             (
                 b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n",
-                "413 BodyTooLarge / done",
+                "PUT / 1.1 @a keep length=4 / 413 BodyTooLarge / done",
             ),
         ],
     );
@@ -354,4 +356,47 @@ fn responses() {
     assert_eq!(head.push(b"y", b""), Err(FieldError::TooLarge));
     head.clear();
     assert_eq!(head.push(b"xx", &longest), Err(FieldError::TooLarge));
+}
+
+/// What an engine tells of a request whose body may be as long as `max`, whatever the limits say.
+fn with_body_max(input: &str, max: u64) -> String {
+    let limits = Limits {
+        body_max_bytes: 3,
+        ..Limits::default()
+    };
+    let (mut head, mut trailers) = (RequestHead::default(), Fields::default());
+    let (mut engine, mut at, mut told) = (Engine::new(limits), 0, String::new());
+    loop {
+        let step = engine.poll(&input.as_bytes()[at..], &mut head, &mut trailers);
+        at += step.consumed;
+        match step.event {
+            Event::Head(_) => engine.set_body_max(max),
+            Event::Body(range) => told += &format!("{} ", range.len()),
+            Event::End => told += "end ",
+            Event::Error(error) => return format!("{told}{}", error.status),
+            _ => return told.trim_end().to_owned(),
+        }
+    }
+}
+
+#[test]
+fn the_bound_of_one_body_may_be_set_when_its_head_is_told() {
+    let length =
+        |len: u64| format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\nabcdef");
+    assert_eq!(with_body_max(&length(6), 6), "6 end");
+    assert_eq!(with_body_max(&length(6), 5), "413");
+    let chunks = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n";
+    assert_eq!(with_body_max(chunks, 6), "4 2 end");
+    assert_eq!(with_body_max(chunks, 5), "4 413");
+    // No bound at all: but what is no number any more is not taken for one.
+    assert_eq!(
+        with_body_max(&length(STREAMED_BODY_MAX_BYTES), u64::MAX),
+        "6"
+    );
+    assert_eq!(
+        with_body_max(&length(STREAMED_BODY_MAX_BYTES + 1), u64::MAX),
+        "413"
+    );
+    assert_eq!(with_body_max(&length(u64::MAX), u64::MAX), "413");
 }

@@ -33,15 +33,15 @@ const CONTENT_LENGTHS: &[(&str, &str)] = &[
     // Numbers without end are numbers: too large, not malformed.
     (
         "Content-Length: 18446744073709551615",
-        "413 BodyTooLarge / done",
+        "GET / 1.1 @a keep length=18446744073709551615 / 413 BodyTooLarge / done",
     ),
     (
         "Content-Length: 18446744073709551616",
-        "413 BodyTooLarge / done",
+        "GET / 1.1 @a keep length=18446744073709551615 / 413 BodyTooLarge / done",
     ),
     (
         "Content-Length: 99999999999999999999999999999999",
-        "413 BodyTooLarge / done",
+        "GET / 1.1 @a keep length=18446744073709551615 / 413 BodyTooLarge / done",
     ),
     ("Content_Length: 5", "GET / 1.1 @a keep / end"),
 ];
