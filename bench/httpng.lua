@@ -60,6 +60,7 @@ httpng.cfg {
         },
     },
     threads = tonumber(env 'BENCH_THREADS'),
+    sites = { { path = '/files', handler = env 'BENCH_FILES' } },
     handler = function(req, io)
         local route = routes[req.path]
         if route then

@@ -30,7 +30,7 @@ use self::trips::Trip;
 use self::upload::Upload;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
-use crate::limits::{DRAIN_IDLE_MS, LOOKS_PER_TURN_COUNT};
+use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -94,6 +94,8 @@ pub(crate) struct Conn {
     /// Requests that are not answered to the end, in their order.
     trips: VecDeque<Trip>,
     outbox: Outbox,
+    /// How much of files may still be sent in this turn.
+    file_bytes: usize,
     /// How the connection ends when everything is written, once that is decided.
     end: Option<End>,
     /// Set while lingering: how many more bytes are thrown away.
@@ -149,6 +151,7 @@ impl Conn {
             upload: None,
             trips: VecDeque::new(),
             outbox: Outbox::default(),
+            file_bytes: 0,
             end: None,
             linger_bytes: None,
             is_fresh: true,
@@ -237,6 +240,7 @@ impl Conn {
     /// Takes in, answers and gives out for as long as something moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.file_bytes = FILE_TURN_BYTES;
         self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) => self.settle_down(cx),
@@ -265,7 +269,8 @@ impl Conn {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
-        let goes_on = reads_on || self.is_cut_short();
+        let sends_on = self.outbox.is_file_first() && !self.socket.is_full;
+        let goes_on = reads_on || sends_on || self.is_cut_short();
         if goes_on && self.list() {
             cx.again.push_back(self.token);
         }

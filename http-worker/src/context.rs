@@ -10,8 +10,9 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::files::Desk;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
-use crate::routes::{App, Routes, Serve};
+use crate::routes::{App, FileSite, Routes, Serve, former};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -24,6 +25,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Fields,
     pub(crate) facts: RequestFacts,
+    /// The files it is for. Such a request does not cross, and its body is thrown away.
+    pub(crate) files: Option<FileSite>,
     /// Names the request to witnesses.
     pub(crate) ticket: u64,
     /// It crosses before its body, which follows in pieces.
@@ -60,7 +63,13 @@ pub(crate) struct Cx {
     pub(crate) limits_version: usize,
     /// Who serves what.
     pub(crate) routes: Arc<Routes>,
+    /// What of the former ones a request on its way may still be for.
+    pub(crate) former_routes: Routes,
+    /// Answers requests for files.
+    pub(crate) desk: Desk,
     pub(crate) now: Instant,
+    /// The same moment in seconds since 1970.
+    pub(crate) unix_secs: u64,
     pub(crate) encoder: Encoder,
     pub(crate) read: ReadBuffers,
     pub(crate) wheel: Wheel,
@@ -99,7 +108,10 @@ impl Cx {
             limits: limits.clamped(),
             limits_version: 0,
             routes: Arc::default(),
+            former_routes: Routes::default(),
+            desk: Desk::default(),
             now,
+            unix_secs: 0,
             encoder: Encoder::new(server_name),
             read: ReadBuffers::new(),
             wheel: Wheel::new(now),
@@ -113,6 +125,13 @@ impl Cx {
             body_bytes: 0,
             next_ticket: 0,
         }
+    }
+
+    /// From now on others serve.
+    pub(crate) fn replace_routes(&mut self, routes: Arc<Routes>) {
+        self.former_routes = former(&self.routes, &self.former_routes);
+        self.routes = routes;
+        self.desk.forget();
     }
 
     /// Tells the witness, if there is one.
@@ -151,7 +170,7 @@ impl Cx {
     pub(crate) fn app(&self, path: &[u8]) -> App {
         match self.routes.find(path).map(|site| &site.value) {
             Some(Serve::App(app)) => app.clone(),
-            None => App::default(),
+            Some(Serve::Files(_)) | None => App::default(),
         }
     }
 
@@ -217,9 +236,11 @@ impl Cx {
             log::error!("{shuttle:?} came home as if done while bytes were lent by it");
             return drop(shuttle);
         }
-        if !shuttle.carries_body {
-            self.mark(Mark::FreeShuttle, shuttle.worker_ticket);
-        }
+        let freed = match shuttle.carries_body {
+            true => Mark::FreeBodyShuttle,
+            false => Mark::FreeShuttle,
+        };
+        self.mark(freed, shuttle.worker_ticket);
         let note = std::mem::take(&mut self.notes[usize::from(shuttle.berth().index())]);
         self.let_go_of_body(note.body_bytes);
         shuttle.clear(KEEP_BYTES);
@@ -294,6 +315,7 @@ impl Cx {
             incoming.streams = false;
             incoming.is_complete = false;
             incoming.owes_continue = false;
+            incoming.files = None;
             self.spares.push(incoming);
         }
     }

@@ -159,6 +159,7 @@ impl Core {
         let pause = self.pause(timeout, flush);
         // Whoever reads the counters while it sleeps finds them as they are.
         self.count();
+        self.cx.desk.tidy_up();
         let polled = self.poll.poll(&mut self.events, pause);
         self.cx.shore.woke();
         match polled {
@@ -176,6 +177,7 @@ impl Core {
             self.cx.shore.flush();
         }
         self.count();
+        self.cx.desk.tidy_up();
         Ok(handled)
     }
 
@@ -183,6 +185,7 @@ impl Core {
         self.cx.now = self.clock.now();
         let seconds = self.clock.unix_seconds(self.cx.now);
         self.cx.encoder.set_time(seconds);
+        self.cx.unix_secs = seconds;
     }
 
     fn count(&self) {
@@ -206,6 +209,11 @@ impl Core {
         }
         self.has_more_arrivals = count == ARRIVALS_PER_TURN_COUNT;
         self.is_all_taken = count == 0;
+        if !self.answered.is_empty() && !self.commands.is_empty() {
+            // What TX sent after a command was sent because of it, perhaps.
+            self.was_woken = true;
+            self.obey();
+        }
         let mut answered = std::mem::take(&mut self.answered);
         for token in answered.drain(..) {
             self.serve(token, Conn::drive);
@@ -395,7 +403,7 @@ impl Core {
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Routes(routes) => self.cx.routes = routes,
+            Command::Routes(routes) => self.cx.replace_routes(routes),
             Command::Limits(limits) => {
                 self.cx.limits = limits.clamped();
                 self.cx.limits_version += 1;

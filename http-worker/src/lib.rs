@@ -68,6 +68,11 @@
 //!   the socket takes it; the first write to a client that has really left ends in a reset. No
 //!   new request is read, and the connection is closed after the last answer.
 //!
+//! # Files
+//! A site of the [`Routes`] may be a [folder](Files). Its requests never cross: the worker
+//! answers them itself, in their place among the others, and sends what is large from the kernel's
+//! cache. Reading a disk may block the worker; how much it reads in one go is bounded.
+//!
 //! # Threads
 //! [`Worker::spawn`] gives it a thread; [`Worker::embed`] makes it part of a foreign loop. The
 //! API is the same, and so is everything a client sees.
@@ -82,6 +87,7 @@ mod conn;
 mod context;
 mod control;
 mod core;
+mod files;
 pub mod limits;
 mod listener;
 mod routes;
@@ -94,6 +100,7 @@ mod worker;
 
 pub use config::WorkerConfig;
 pub use control::{Command, Listening, Receipt, Receipts};
+pub use files::{FileOptions, Files, FilesError};
 pub use limits::Limits;
 pub use listener::{Listener, SPREADS_BY_PORT, bind};
 pub use routes::{App, Routes, Serve};

@@ -110,6 +110,29 @@ pub const COPY_BYTES: usize = 4 * 1024;
 /// bytes of capacity for their next use.
 pub const KEEP_BYTES: usize = 16 * 1024;
 
+/// A file of which at most so much is sent is read and leaves with its head in one write; of a
+/// larger one the kernel sends the bytes itself. Measured: below it one read costs less than the
+/// second call does, and the bytes fit beside the heads that a connection may have waiting.
+pub const FILE_COPY_BYTES: usize = 16 * 1024;
+
+/// Bytes of a file that are sent by one call. From a disk that gives 200 MB/s, and has none of
+/// them in memory, the worker waits for about a millisecond, and everybody else with it.
+pub const FILE_STEP_BYTES: usize = 256 * 1024;
+
+/// Bytes of files that one connection is sent before the others are looked at again.
+pub const FILE_TURN_BYTES: usize = 1024 * 1024;
+
+/// How long a folder is taken to be the one of its name without looking: one that was replaced,
+/// as deployments do, is served after that.
+pub const FOLDER_RECHECK_MS: u64 = 1000;
+
+/// Files that stay open until the end of a turn, for others who ask for them in the same turn.
+pub const FILES_KEPT_COUNT: usize = 32;
+
+/// Sites with files that were taken away and are remembered for requests which are on their way
+/// at that moment. More than a program has, unless it makes new ones all the time.
+pub const FORMER_SITES_COUNT: usize = 64;
+
 /// Spare incoming requests kept for reuse.
 pub const SPARES_COUNT: usize = 256;
 
@@ -141,6 +164,8 @@ const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
+const _: () = assert!(FILE_COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
+const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
 
 /// The bounds a user may choose. `Default` gives this module's constants.
 ///

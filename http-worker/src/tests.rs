@@ -5,6 +5,7 @@ mod bounds;
 mod doors;
 mod drawn;
 mod ending;
+mod files;
 mod gone;
 mod http;
 mod more;

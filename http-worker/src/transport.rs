@@ -6,8 +6,11 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::{ServerConfig, ServerConnection};
 
+use crate::files::Opened;
 use crate::limits::{READ_BYTES, TLS_BUFFERED_BYTES};
 use crate::stats::WorkerStats;
+
+mod files;
 
 /// Where all connections of a worker read into. The default has no room.
 #[derive(Default)]
@@ -172,6 +175,41 @@ impl Transport {
         match &mut self.tls {
             Some(tls) => write_tls(&mut self.stream, tls, slices, stats),
             None => write_plain(&mut self.stream, slices, stats),
+        }
+    }
+
+    /// Offers bytes that others follow at once: they need no packet of their own.
+    pub(crate) fn write_before_more(
+        &mut self,
+        bytes: &[u8],
+        stats: &WorkerStats,
+    ) -> io::Result<Wrote> {
+        match &mut self.tls {
+            Some(_) => self.write(&mut [IoSlice::new(bytes)], stats),
+            None => files::write_before_more(&mut self.stream, bytes, stats),
+        }
+    }
+
+    /// Offers up to `count` bytes of a file, from this place on. `None`: it has none there.
+    pub(crate) fn write_file(
+        &mut self,
+        file: &Opened,
+        from: u64,
+        count: usize,
+        buffers: &mut ReadBuffers,
+        stats: &WorkerStats,
+    ) -> io::Result<Option<Wrote>> {
+        if self.tls.is_none()
+            && let Some(wrote) = files::send(&self.stream, file, from, count, stats)?
+        {
+            return Ok(wrote);
+        }
+        let room = count.min(buffers.raw.len());
+        match file.read_at(&mut buffers.raw[..room], from)? {
+            0 => Ok(None),
+            read => self
+                .write(&mut [IoSlice::new(&buffers.raw[..read])], stats)
+                .map(Some),
         }
     }
 

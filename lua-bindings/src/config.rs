@@ -59,6 +59,21 @@ pub enum ServeConfig {
         /// How long a body may be, in bytes, if the site says so itself.
         body_max_bytes: Option<u64>,
     },
+    /// Files; no request for them comes to Lua.
+    Files(FolderConfig),
+}
+
+/// A folder whose files are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderConfig {
+    /// Where it is. Nobody has looked yet.
+    pub folder: PathBuf,
+    /// The file that stands for the folder it is in.
+    pub index: String,
+    /// Whether files that lie there compressed are sent to those who take them.
+    pub precompressed: bool,
+    /// The value of `Cache-Control`, if there is to be one.
+    pub cache_control: Option<String>,
 }
 
 /// One address to listen at.

@@ -86,7 +86,8 @@ mod realm;
 mod stats;
 
 pub use config::{
-    HttpControl, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion,
+    FolderConfig, HttpControl, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs,
+    TlsVersion,
 };
 pub use env::{Chunk, Env, EnvOptions, MainStatus, Stage, Turn};
 pub use errors::LuaFault;

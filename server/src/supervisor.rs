@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Receipts, Worker, WorkerConfig};
+use http_worker::{Command, Listener, Receipts, Routes, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
@@ -71,6 +71,8 @@ struct Inner {
     /// How many requests of a worker its link has room for.
     room: u16,
     config: Option<ServerConfig>,
+    /// Who serves what, for all workers.
+    routes: Arc<Routes>,
     /// What the workers that have ended counted.
     past: Tally,
     /// The last refusal of the machine, for the exit code.
@@ -94,6 +96,7 @@ impl Supervisor {
             receipts: Receipts::default(),
             room: 0,
             config: None,
+            routes: Arc::default(),
             past: Tally::default(),
             refusal: None,
             was_checked: false,
@@ -253,12 +256,14 @@ impl Inner {
             return Err("the last server has not ended yet".to_owned());
         }
         let tls = sockets::load_tls(config)?;
+        let routes = routes(config)?;
         if self.overrides.check {
             self.was_checked = true;
             return Ok(Vec::new());
         }
         let workers = usize::from(config.threads.max(1));
         let sockets = Sockets::open(config, &tls, workers)?;
+        self.routes = routes;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
         let shares = sockets.shares(workers).map_err(refused)?;
         self.room = room(config);
@@ -354,7 +359,7 @@ impl Inner {
             name,
             limits: limits(config),
             listeners,
-            routes: routes(config),
+            routes: Arc::clone(&self.routes),
             witness,
             ..WorkerConfig::default()
         }

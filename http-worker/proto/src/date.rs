@@ -9,7 +9,7 @@ use httpdate::HttpDate;
 pub const DATE_BYTES: usize = 29;
 
 /// The last second that an IMF-fixdate can name: the end of the year 9999.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A date as text, for the second it was last given.
 ///

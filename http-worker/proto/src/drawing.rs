@@ -253,6 +253,26 @@ marks! {
     ExitFiber = abox Fiber "Exit fiber";
     /// The worker, just before it frees the berth.
     FreeShuttle = box Worker [" #yellow"] "Free `shuttle`";
+    /// The worker, after it got a second berth together with the first.
+    AllocateBodyShuttle = box Worker ["#yellow"] "Allocate `shuttle` of the body";
+    /// The worker, when some of a body that crosses in pieces has come and can cross.
+    BodyArrives = arrow Client => Worker "(Part of) HTTP(S) request body from client";
+    /// The worker, just before it sends the shuttle of a body with `Leg::Body`.
+    SendPiece = arrow Worker => Tx "`shuttle` of the body with a piece of it";
+    /// The dispatcher, after it received `Leg::Body`.
+    TakePiece = note Tx "Mark `shuttle` of the body as owned by TX";
+    /// The fiber, on entering `read`.
+    CallRead = box Fiber "read()";
+    /// The fiber, in `read`, before it parks because no piece is here.
+    ReadSleeps = note Fiber "Sleep until a piece of the body is here";
+    /// The fiber, owning the shuttle of the body, before it takes the piece out of it.
+    TakeOutPiece = box Fiber "Take the piece out of `shuttle` of the body";
+    /// The fiber, just before it sends the shuttle of the body with `Leg::WantBody`.
+    AskForPiece = arrow Fiber => Worker "Request for the next piece";
+    /// The fiber, just before it sends the shuttle of the body with `Leg::Release`.
+    AskToFreeBody = arrow Fiber => Worker "Request to free `shuttle` of the body";
+    /// The worker, just before it frees the berth of a body.
+    FreeBodyShuttle = box Worker [" #yellow"] "Free `shuttle` of the body";
     /// The worker, when it learns that the client has left.
     ClientLeaves = arrow Client => Worker "Disconnect of client";
     /// The worker, just before it marks the berth.

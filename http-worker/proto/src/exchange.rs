@@ -48,6 +48,9 @@ pub struct Exchange {
     /// With `Write` and `Body`: nothing comes after this part. Set by [`advance`](Self::advance) to
     /// false when the shuttle goes to TX, so set it before each `Write`, and after each `Body`.
     pub last: bool,
+    /// With `Release`, in place of an answer: TX has learnt meanwhile that the worker itself
+    /// serves this path.
+    pub is_elsewhere: bool,
 }
 
 /// Why an exchange crosses, or that it does not.
@@ -72,7 +75,7 @@ pub enum Leg {
     /// home. It may take the place of a `Continue` that has not left: MUST-CLOSE came first.
     Closed,
     /// TX to worker: free the shuttle. Before `Closed` this ends the request without an answer:
-    /// its client has gone, or the worker answers 500.
+    /// its client has gone, or the worker answers itself: 500, if it knows nothing better.
     Release,
     /// Worker to TX, by the shuttle of a body: the next piece of it. An empty one that is not the
     /// last is an offer: the client waits to be invited.
@@ -256,6 +259,7 @@ impl Exchange {
         self.body_berth = None;
         self.carries_body = false;
         self.fault = None;
+        self.is_elsewhere = false;
     }
 
     /// Answers at once and completely: sets head and body and goes on to [`Leg::Answer`].

@@ -2,6 +2,8 @@
 //!
 //! Fuzz targets and property tests call them; nothing else does.
 
+pub mod content;
+
 use std::fmt::Write as _;
 
 use crate::exchange::{Exchange, Leg, Side};

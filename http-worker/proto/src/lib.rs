@@ -11,6 +11,7 @@
 //!   it. Clearing keeps the memory, so a connection that goes on allocates nothing.
 //! - [`Exchange`] is one request with its response as they travel between two threads, and
 //!   [`exchange::STEPS`] the table of what may follow what.
+//! - [`content`] says what of a file is to be sent, by name, coding, version and range.
 //! - [`Sites`] says which site a path belongs to.
 //! - [`drawing`] names every arrow and box of the drawings of that protocol, so that a running
 //!   server can be held against them.
@@ -92,6 +93,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod content;
 pub mod date;
 pub mod drawing;
 pub mod error;

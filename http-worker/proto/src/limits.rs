@@ -60,6 +60,10 @@ pub const RESPONSE_HEAD_MAX_BYTES: usize = 256 * 1024;
 /// Most fields of a response. Beyond: refused to the application.
 pub const RESPONSE_FIELDS_MAX_COUNT: usize = 1024;
 
+/// Most ranges of one request that are answered apart. Readers of documents ask for a handful; each
+/// costs a head of about a hundred bytes. Beyond: `Range` is read over (RFC 9110 section 14.2).
+pub const RANGES_MAX_COUNT: usize = 32;
+
 // A line longer than the method can be must fit before it is called too long.
 const _: () = assert!(METHOD_MAX_BYTES + b" / HTTP/1.1".len() < REQUEST_LINE_MAX_BYTES);
 // The request line is judged before the head: 414 has to come before 431.

@@ -8,6 +8,7 @@
 //! Its shuttle is always freed in the same way: it crosses a last time, marked as the last, and TX
 //! asks for its release.
 
+use http_proto::drawing::Mark;
 use http_proto::{BodyBerth, BodyFault, Exchange, Fields, Leg};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
@@ -209,7 +210,10 @@ impl BodyTrip {
             self.place = Place::Gone;
             self.piece = Vec::new();
         }
+        cx.mark(Mark::BodyArrives, self.ticket);
+        cx.mark(Mark::SendPiece, self.ticket);
         cx.shore.send(shuttle);
+        cx.published(Mark::SendPiece, self.ticket);
         true
     }
 }

@@ -11,6 +11,7 @@ use super::upload::{Upload, length_of};
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
 use crate::limits::KEEP_BYTES;
+use crate::routes::files_for;
 use crate::transport::Broken;
 
 impl Conn {
@@ -31,7 +32,7 @@ impl Conn {
             && self.trips.len() < cx.limits.pipeline_depth_count
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
-            && self.trips.back().is_none_or(|trip| trip.is_safe)
+            && self.trips.back().is_none_or(|trip| trip.is_safe && !trip.holds_request())
     }
 
     /// A request is whole, or as much of it as crosses at first, and waits for its turn or for a
@@ -162,15 +163,19 @@ impl Conn {
                 self.note_progress(Wait::Head, cx.now);
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
-                cx.mark(Mark::RequestArrives, incoming.ticket);
-                self.choose_site(&mut incoming, cx);
-                if incoming.streams {
-                    self.incoming = Some(incoming);
-                    self.board(cx);
-                    return;
+                incoming.files = files_for(&cx.routes, &incoming.head);
+                if incoming.files.is_none() {
+                    cx.mark(Mark::RequestArrives, incoming.ticket);
+                    self.choose_site(&mut incoming, cx);
+                    if incoming.streams {
+                        self.incoming = Some(incoming);
+                        self.board(cx);
+                        return;
+                    }
                 }
             }
             Event::ExpectContinue => incoming.owes_continue = true,
+            Event::Body(_) if incoming.files.is_some() => {}
             Event::Body(range) => {
                 if !cx.take_in_body(range.len()) {
                     cx.discard(incoming);
@@ -201,6 +206,10 @@ impl Conn {
         let Some(incoming) = self.incoming.take_if(|incoming| incoming.is_complete) else {
             return false;
         };
+        if incoming.files.is_some() {
+            self.trips.push_back(Trip::here(incoming));
+            return self.answer(cx);
+        }
         // Beside a body that is being received nothing else is begun.
         let is_safe = is_safe(incoming.head.method()) && !incoming.streams;
         if !self.trips.is_empty() && !is_safe {
@@ -231,6 +240,9 @@ impl Conn {
     ) {
         let ticket = incoming.ticket;
         cx.mark(Mark::AllocateShuttle, ticket);
+        if body.is_some() {
+            cx.mark(Mark::AllocateBodyShuttle, ticket);
+        }
         if shuttle.leg() != Leg::Free {
             // It was laid to rest by its drop, with what was in it.
             shuttle.clear(KEEP_BYTES);

@@ -1,13 +1,16 @@
 //! What a connection has to say, in order: copied bytes, and between them the cargo of shuttles,
-//! which is written from where it lies.
+//! which is written from where it lies, and stretches of a file.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::Range;
+use std::sync::Arc;
 
 use http_proto::Exchange;
 use shuttle_core::{Shuttle, Worker};
 
 use crate::cargo::Cargo;
+use crate::files::Opened;
 use crate::limits::WRITE_SLICES_COUNT;
 
 /// A stretch of output.
@@ -18,6 +21,8 @@ enum Stretch {
     /// The cargo of the next shuttle. With nothing to be sent it only marks that all before it has
     /// gone.
     Cargo(Cargo),
+    /// Bytes of the file, from this place on, still to be sent. Never none.
+    File { from: u64, left: u64 },
 }
 
 /// Output of one connection that was not yet taken by the socket.
@@ -29,6 +34,9 @@ pub(crate) struct Outbox {
     stretches: VecDeque<Stretch>,
     /// Cargo bytes waiting, over all stretches.
     cargo_bytes: usize,
+    /// The file of which stretches wait, and how many.
+    file: Option<Arc<Opened>>,
+    file_stretches: usize,
     /// Some of what TX appended is gone, and nobody was told.
     has_news: bool,
 }
@@ -66,9 +74,56 @@ impl Outbox {
         self.stretches.push_back(Stretch::Cargo(cargo));
     }
 
+    /// Appends bytes of a file, at least one. There may be only one file at a time.
+    pub(crate) fn load_file(&mut self, file: &Arc<Opened>, range: Range<u64>) {
+        debug_assert!(range.start < range.end, "there is something to be sent");
+        let (from, left) = (range.start, range.end - range.start);
+        self.file_stretches += 1;
+        self.file = Some(Arc::clone(file));
+        self.stretches.push_back(Stretch::File { from, left });
+    }
+
+    /// Whether bytes of a file wait.
+    pub(crate) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Whether bytes of a file come first.
+    pub(crate) fn is_file_first(&self) -> bool {
+        matches!(self.stretches.front(), Some(Stretch::File { .. }))
+    }
+
+    /// The bytes of a file that come first: the file, from where, how many.
+    pub(crate) fn file(&self) -> Option<(&Arc<Opened>, u64, u64)> {
+        match (self.stretches.front(), &self.file) {
+            (Some(&Stretch::File { from, left }), Some(file)) => Some((file, from, left)),
+            _ => None,
+        }
+    }
+
+    /// Forgets all that waits: the connection is cut.
+    pub(crate) fn abandon(&mut self) {
+        *self = Self::default();
+    }
+
     /// The bytes that come first, when they are all copied ones: the usual case, one plain write.
     pub(crate) fn plain(&self) -> Option<&[u8]> {
-        (self.cargo_bytes == 0).then(|| &self.copied[self.gone..])
+        let copied = &self.copied[self.gone..];
+        match self.file {
+            _ if self.cargo_bytes > 0 => None,
+            None => Some(copied),
+            Some(_) => Some(&copied[..self.copied_before_file()]),
+        }
+    }
+
+    /// How many copied bytes go before the first ones of a file.
+    fn copied_before_file(&self) -> usize {
+        let before = self.stretches.iter().map_while(|stretch| match stretch {
+            Stretch::Copied(len) => Some(*len),
+            Stretch::Cargo { .. } => Some(0),
+            Stretch::File { .. } => None,
+        });
+        before.sum()
     }
 
     /// Fills in as many slices as there is room for; says how many. `shuttles` are those whose
@@ -92,6 +147,7 @@ impl Outbox {
                     *slot = IoSlice::new(here);
                     count += 1;
                 }
+                Stretch::File { .. } => return count,
                 Stretch::Cargo(cargo) => {
                     let shuttle = shuttles.next().flatten();
                     let Some(shuttle) = shuttle.filter(|_| cargo.len() > 0) else {
@@ -127,6 +183,19 @@ impl Outbox {
                     self.gone += here;
                     if *left > 0 {
                         break;
+                    }
+                }
+                Stretch::File { from, left } => {
+                    let here = usize::try_from(*left).map_or(taken, |left| taken.min(left));
+                    taken -= here;
+                    *left -= here as u64;
+                    *from += here as u64;
+                    if *left > 0 {
+                        break;
+                    }
+                    self.file_stretches -= 1;
+                    if self.file_stretches == 0 {
+                        self.file = None;
                     }
                 }
                 Stretch::Cargo(cargo) => {

@@ -12,9 +12,11 @@ use super::ending::End;
 use super::outbox::Slices;
 use super::{Conn, Wait};
 use crate::cargo::{self, Cargo};
-use crate::context::Cx;
+use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
+
+mod files;
 
 /// What the client is told when the application gave no answer.
 const NO_ANSWER: &[u8] = b"Internal error";
@@ -25,6 +27,8 @@ pub(super) enum Place {
     Away,
     /// Here; not looked at yet.
     Home(Shuttle<Worker, Exchange>),
+    /// Here: a request for a file, which is opened when its turn comes.
+    File(Box<Incoming>),
     /// In the outbox. The shuttle stays until its cargo is gone; `None` when it was not needed
     /// for so long.
     Loaded(Option<Shuttle<Worker, Exchange>>),
@@ -69,12 +73,17 @@ impl Trip {
     }
 
     pub(super) fn early(error: PeerError, facts: RequestFacts) -> Self {
+        Self::own(Place::Early(error), 0, facts)
+    }
+
+    /// One that the worker answers itself.
+    fn own(place: Place, ticket: u64, facts: RequestFacts) -> Self {
         Self {
             berth: None,
-            ticket: 0,
+            ticket,
             facts,
             is_safe: true,
-            place: Place::Early(error),
+            place,
             body: None,
             is_ended: false,
             sent_mark: None,
@@ -162,7 +171,7 @@ impl Trip {
     fn is_ready(&self) -> bool {
         matches!(
             self.place,
-            Place::Home(_) | Place::More(_) | Place::Early(_)
+            Place::Home(_) | Place::More(_) | Place::Early(_) | Place::File(_)
         )
     }
 
@@ -195,6 +204,10 @@ impl Conn {
             let Some(trip) = self.trips.get_mut(at).filter(|trip| trip.is_ready()) else {
                 break;
             };
+            if trip.holds_request() && self.outbox.has_file() {
+                // One open file at a time, however many are asked for.
+                break;
+            }
             if matches!(trip.place, Place::More(_)) {
                 match self.looks_left.checked_sub(1) {
                     Some(left) => self.looks_left = left,
@@ -208,9 +221,13 @@ impl Conn {
                 Place::Home(shuttle) if makes_sense(&shuttle) => {
                     self.encode(at, shuttle, Cargo::of_arrival, cx);
                 }
-                Place::Home(shuttle) => self.encode_failure(at, shuttle, cx),
+                Place::Home(shuttle) => match self.turn_back(at, shuttle, cx) {
+                    Ok(()) => continue,
+                    Err(shuttle) => self.encode_failure(at, shuttle, cx),
+                },
                 Place::More(shuttle) => self.encode(at, shuttle, Cargo::of_appended, cx),
                 Place::Early(error) => self.encode_early(at, &error, cx),
+                Place::File(incoming) => self.encode_file(at, incoming, cx),
                 Place::Away | Place::Loaded(_) | Place::Done => unreachable!("it is ready"),
             }
             moved = true;
@@ -359,7 +376,7 @@ impl Conn {
     }
 
     /// No request is known behind this one.
-    fn is_last(&self, at: usize) -> bool {
+    pub(super) fn is_last(&self, at: usize) -> bool {
         at + 1 == self.trips.len() && self.incoming.is_none()
     }
 
@@ -368,7 +385,14 @@ impl Conn {
         let mut moved = false;
         while !self.socket.is_full && !self.outbox.is_empty() {
             let wrote = match self.outbox.plain() {
+                _ if self.outbox.is_file_first() => match self.give_file(cx)? {
+                    Some(wrote) => wrote,
+                    None => break,
+                },
                 Some([]) => Default::default(),
+                Some(plain) if self.outbox.has_file() => {
+                    self.transport.write_before_more(plain, &cx.stats)?
+                }
                 Some(plain) => self
                     .transport
                     .write(&mut [IoSlice::new(plain)], &cx.stats)?,

@@ -2,10 +2,11 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use http_proto::Leg;
 use http_proto::drawing::{Mark, Member, Participant, Witness};
+use http_proto::{Leg, Site, Sites};
 
 use super::world::{LARGE, Setup, World};
+use crate::{App, Serve};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -46,6 +47,37 @@ fn a_copied_answer() {
     let (mut world, _, told) = asked();
     world.answer(200, "hi");
     check(&told, Member::SimpleCopied);
+}
+
+#[test]
+fn a_body_in_two_pieces() {
+    let (teller, told) = channel();
+    let app = App {
+        streams_body: true,
+        body_max_bytes: None,
+    };
+    let routes = Sites::new([Site {
+        path: "/".into(),
+        value: Serve::App(app),
+    }]);
+    let setup = Setup {
+        routes,
+        ..Setup::default()
+    };
+    let mut world = World::watched(setup, Some(Box::new(Teller(teller))));
+    let client = world.connect();
+    world.ask(
+        client,
+        "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n",
+    );
+    for (piece, next) in [("one", Leg::WantBody), ("two", Leg::Release)] {
+        world.ask(client, piece);
+        let mut body = world.held.pop().expect("a piece is at TX");
+        body.advance(next).unwrap();
+        world.send(body);
+    }
+    world.answer(200, "hi");
+    check(&told, Member::Upload);
 }
 
 #[test]

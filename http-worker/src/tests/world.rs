@@ -38,7 +38,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    fn take(&mut self) -> usize {
+    /// Reads what there is. How much that was.
+    pub(super) fn take(&mut self) -> usize {
         let mut buffer = vec![0; 64 * 1024];
         let mut total = 0;
         while self.seen == Seen::Open && self.appetite > 0 {
@@ -232,6 +233,11 @@ impl World {
     pub(super) fn command(&mut self, command: Command) {
         self.commander.send(command);
         self.settle();
+    }
+
+    /// Commands something that the worker has not noticed yet.
+    pub(super) fn order(&self, command: Command) {
+        self.commander.send(command);
     }
 
     /// The shuttle that has been held longest.

@@ -8,8 +8,8 @@ local options = {}
 
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
----@field handler? fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean}[] the first whose path matches answers
+---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
+---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean}[] the first whose path matches answers
 ---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
 ---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it

@@ -1,4 +1,5 @@
 -- `httpng.sites`: what may stand for `sites` and `handler`, made one list.
+local files = require('httpng.files')
 local log = require('log')
 
 local sites = {}
@@ -27,16 +28,16 @@ local function flag_of(site, all)
     return own and true or false
 end
 
----@param given? {path: string, handler: function}[] `cfg.sites`
----@param handler? function `cfg.handler`: a site for everything
+---@param given? {path: string, handler: function|string|httpng.folder}[] `cfg.sites`
+---@param handler? function|string|httpng.folder `cfg.handler`: a site for everything
 ---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
 ---@param cancels boolean `cfg.cancel_on_disconnect`, for sites that say nothing else
 ---@param is_reload boolean
----@return {path: string, handler: function, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean}[]
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean}[]
 function sites.read(given, handler, streams, cancels, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler, stream, max_body_len, own_cancels)
+    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -49,9 +50,10 @@ function sites.read(given, handler, streams, cancels, is_reload)
         end
         seen[path] = true
         -- Which of a router's routes is meant is not known before the body comes.
-        stream = stream or type(its_handler) == 'table' and rawget(its_handler, '_streams')
+        stream = stream or not its_files and type(its_handler) == 'table'
+            and rawget(its_handler, '_streams')
         list[#list + 1] = {
-            path = path, handler = its_handler, stream = stream and true or false,
+            path = path, handler = its_handler, files = its_files, stream = stream and true or false,
             max_body_len = max_body_len, cancel_on_disconnect = own_cancels,
         }
     end
@@ -67,24 +69,24 @@ function sites.read(given, handler, streams, cancels, is_reload)
             if type(site) ~= 'table' then error('sites is not a table of tables', 0) end
             if site.path == nil then error('sites[].path is nil', 0) end
             if type(site.path) ~= 'string' then error('sites[].path is not a string', 0) end
-            if type(site.handler) == 'string' then
-                error('sites[].handler: directories are not served by this version', 0)
-            end
-            if not is_callable(site.handler) then
+            local its_files = files.read(site.handler, 'sites[].handler')
+            if not its_files and not is_callable(site.handler) then
                 error('sites[].handler is not a function or string', 0)
             end
             if site.path:sub(1, 1) ~= '/' then
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler, site.stream, body_len(site), flag_of(site, cancels))
+            add(site.path, site.handler, its_files, site.stream, body_len(site),
+                flag_of(site, cancels))
         end
     end
     if handler ~= nil then
-        if not is_callable(handler) then
+        local its_files = files.read(handler, 'handler')
+        if not its_files and not is_callable(handler) then
             error('handler is not a function or table (router object)', 0)
         end
-        add('/', handler, streams, nil, cancels)
+        add('/', handler, its_files, streams, nil, cancels)
     end
     return list
 end
@@ -100,6 +102,9 @@ function sites.in_reload_order(list, before)
         local site = by_path[path]
         by_path[path] = nil
         if site and path == '/' then root = site elseif site then ordered[#ordered + 1] = site end
+    end
+    for _, site in ipairs(before) do
+        if by_path[site.path] then files.check_replaced(site, by_path[site.path]) end
     end
     for _, site in ipairs(before) do take(site.path) end
     for _, site in ipairs(list) do take(site.path) end

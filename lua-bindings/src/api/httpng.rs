@@ -1,6 +1,8 @@
 //! The Rust half of `httpng`: applies configurations that the Lua half has checked.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,9 +10,11 @@ use std::time::Duration;
 use http_proto::{Exchange, Site, Sites};
 use shuttle_core::TxEnd;
 
-use crate::config::{ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion};
+use crate::config::{
+    FolderConfig, ListenAddr, ServeConfig, ServerConfig, SiteConfig, TlsPairs, TlsVersion,
+};
 use crate::env::Stage;
-use crate::host::{Handler, Metatables, SendDefaults};
+use crate::host::{Handler, LuaHandler, Metatables, SendDefaults};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
 
@@ -153,16 +157,20 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
         let _ = stack.raw_field(-1, "cancel_on_disconnect");
         let cancels = stack.truth(-1);
         stack.pop(1);
-        let _ = stack.raw_field(-1, "handler");
-        let anchor = stack.anchor();
-        sites.push(Site {
-            path: path.into(),
-            value: Handler {
-                anchor,
+        let is_files = stack.raw_field(-1, "files") == Kind::Table;
+        stack.pop(1);
+        let value = if is_files {
+            Handler::Elsewhere
+        } else {
+            let _ = stack.raw_field(-1, "handler");
+            Handler::Lua(LuaHandler {
+                anchor: stack.anchor(),
                 cancels,
                 body_max_bytes: own_max.unwrap_or(usual_max) as u64,
-            },
-        });
+            })
+        };
+        let path = path.into();
+        sites.push(Site { path, value });
         stack.pop(1);
     }
     stack.pop(1);
@@ -172,7 +180,9 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
 /// Handlers that serve a request now are on a stack and live on there.
 fn release(stack: &mut Stack, sites: &Rc<Sites<Handler>>) {
     for site in sites.iter() {
-        stack.release(site.value.anchor);
+        if let Handler::Lua(LuaHandler { anchor, .. }) = site.value {
+            stack.release(anchor);
+        }
     }
 }
 
@@ -315,17 +325,36 @@ fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, R
         let _ = stack.raw_field(item, "stream");
         let streams_body = stack.truth(-1);
         let own_max = stack.number_field(item, "max_body_len");
-        sites.push(SiteConfig {
-            path: path.into(),
-            serve: ServeConfig::Lua {
+        let serve = match read_folder(stack, item) {
+            Some(folder) => ServeConfig::Files(folder),
+            None => ServeConfig::Lua {
                 streams_body,
                 body_max_bytes: own_max.map(|max| max as u64),
             },
-        });
+        };
+        let path = path.into();
+        sites.push(SiteConfig { path, serve });
         stack.set_top(list);
     }
     stack.pop(1);
     Ok(sites)
+}
+
+/// The folder of a site, if it has one.
+fn read_folder(stack: &mut Stack, site: Slot) -> Option<FolderConfig> {
+    if stack.raw_field(site, "files") != Kind::Table {
+        return None;
+    }
+    let files = stack.top();
+    let _ = stack.raw_field(files, "folder");
+    let folder = OsStr::from_bytes(stack.bytes(-1)?).into();
+    let _ = stack.raw_field(files, "precompressed");
+    Some(FolderConfig {
+        folder,
+        precompressed: stack.truth(-1),
+        index: stack.text_field(files, "index").unwrap_or_default(),
+        cache_control: stack.text_field(files, "cache_control"),
+    })
 }
 
 fn read_listeners(stack: &mut Stack, slot: Slot) -> Result<Vec<ListenAddr>, Raise> {

@@ -59,6 +59,11 @@ const MODULES: &[Module] = &[
         source: include_str!("../../lua/httpng/listen.lua"),
     },
     Module {
+        name: "httpng.files",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/files.lua"),
+    },
+    Module {
         name: "httpng.sites",
         verbs: &[],
         source: include_str!("../../lua/httpng/sites.lua"),

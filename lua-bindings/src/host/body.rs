@@ -8,7 +8,7 @@ mod whole;
 
 use std::time::{Duration, Instant};
 
-use http_proto::{BodyBerth, BodyFault, Exchange, Fields, Leg};
+use http_proto::{BodyBerth, BodyFault, Exchange, Fields, Leg, Mark};
 use shuttle_core::{Shuttle, Tx};
 use tx_runtime::{FiberRef, Wakeup};
 
@@ -157,6 +157,7 @@ pub(super) fn next(
         if is_late {
             return Ok(Next::TimedOut);
         }
+        realm.http.tell_of(ticket, Mark::ReadSleeps);
         is_late = wait(realm, stack, ticket, deadline)? == Wakeup::Timeout;
     }
 }
@@ -210,6 +211,7 @@ fn read(stack: &mut Stack) -> Outcome {
     let max = read_max(stack)?;
     let deadline = read_deadline(stack)?;
     let realm = realm();
+    realm.http.tell_of(ticket, Mark::CallRead);
     let why = match next(&realm, stack, ticket, deadline)? {
         Next::Bytes => {
             realm.http.with_trip(ticket, |trip| {
@@ -293,6 +295,10 @@ impl HttpHost {
         let mut trips = self.trips.borrow_mut();
         match trips.of_body(link, &shuttle) {
             Some(trip) => {
+                self.mark(Mark::TakePiece, trip.worker_ticket);
+                if !trip.intake.readers.is_empty() {
+                    self.mark(Mark::WakeFiber, trip.worker_ticket);
+                }
                 trip.intake.home = Some(shuttle);
                 trip.intake.wake_readers();
             }
@@ -337,6 +343,7 @@ impl HttpHost {
         let Some(mut shuttle) = intake.home.take() else {
             return;
         };
+        self.mark(Mark::TakeOutPiece, trip.worker_ticket);
         // Swapped, not copied: the memory of the piece before goes back.
         intake.piece.clear();
         intake.at = 0;
@@ -346,8 +353,10 @@ impl HttpHost {
             intake.fault = shuttle.fault;
             intake.berth = None;
             std::mem::swap(&mut intake.trailers, &mut shuttle.trailers);
+            self.mark(Mark::AskToFreeBody, trip.worker_ticket);
             self.release(link, shuttle);
         } else if shuttle.advance(Leg::WantBody).is_ok() {
+            self.mark(Mark::AskForPiece, trip.worker_ticket);
             self.with_shore(link, |shore| shore.send(shuttle));
         }
     }
@@ -376,3 +385,6 @@ impl HttpHost {
         trips.end(ticket);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,8 +64,18 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 
 /// Who serves a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handler {
-    /// Where the registry holds the function.
+pub(crate) enum Handler {
+    /// A function.
+    Lua(LuaHandler),
+    /// The worker, without asking here. The site holds its place among the others, so that a
+    /// request that was sent before the worker knew does not come to one behind it.
+    Elsewhere,
+}
+
+/// A function of a program that serves a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LuaHandler {
+    /// Where the registry holds it.
     pub(crate) anchor: i32,
     /// Its fiber is cancelled when the client leaves.
     pub(crate) cancels: bool,
@@ -120,6 +130,25 @@ impl HttpHost {
             is_watched: witness.is_some(),
             witness: RefCell::new(witness),
         }
+    }
+
+    /// Works on a request, and then looks after those who wait for its end. Absent when it is over.
+    fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
+        // It is borrowed already only for a finalizer that runs while another verb is at work. It
+        // finds nothing then.
+        let mut trips = self.trips.try_borrow_mut().ok()?;
+        let result = f(trips.get(ticket)?);
+        trips.look_after(ticket);
+        Some(result)
+    }
+
+    /// The worker's name for a request, for marks.
+    fn worker_ticket(&self, ticket: Ticket) -> u64 {
+        if !self.is_watched {
+            return 0;
+        }
+        self.with_trip(ticket, |trip| trip.worker_ticket)
+            .unwrap_or(0)
     }
 
     /// Replaces the handlers. Requests that a fiber has taken keep theirs. The former ones come
@@ -240,7 +269,9 @@ impl HttpHost {
             self.mark(Mark::TxSendsClose, trip.worker_ticket);
             trip.ended = true;
             self.send(trip, Leg::Close);
-        } else if trip.gone || !self.send_rest(trip) {
+        } else if trip.gone {
+            self.wake_all(trip);
+        } else if !self.send_rest(trip) {
             self.wake_next(trip);
         }
         self.tell_waiters(realm, trip);

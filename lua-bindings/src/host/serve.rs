@@ -10,7 +10,7 @@ use tx_runtime::FiberRef;
 use super::head::{self, HeadFault};
 use super::reply;
 use super::trips::{Ticket, Trip};
-use super::{HttpHost, request};
+use super::{Handler, HttpHost, request};
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
 use crate::realm::{Realm, realm};
@@ -181,14 +181,23 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
         http.end(&mut trips, ticket);
         return None;
     };
-    trip.intake.set_max_bytes(site.value.body_max_bytes);
+    let Handler::Lua(handler) = site.value else {
+        // Sites were replaced while it was on its way: by now its worker knows.
+        if let Some(shuttle) = &mut trip.home {
+            shuttle.is_elsewhere = true;
+        }
+        http.send(trip, Leg::Release);
+        http.end(&mut trips, ticket);
+        return None;
+    };
+    trip.intake.set_max_bytes(handler.body_max_bytes);
     trip.server = Some(me.clone());
-    trip.cancels = site.value.cancels;
+    trip.cancels = handler.cancels;
     if trip.cancels {
         trips.look_after(ticket);
     }
     let mut stack = thread.stack();
-    stack.push_anchored(site.value.anchor);
+    stack.push_anchored(handler.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
     Some(Arc::clone(&site.path))
@@ -473,26 +482,5 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     // The dispatcher sees to the end of one that was given up.
     if is_orphan == Some(false) {
         http.end(&mut http.trips.borrow_mut(), ticket);
-    }
-}
-
-impl HttpHost {
-    /// Works on a request, and then looks after those who wait for its end. Absent when it is over.
-    pub(super) fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
-        // It is borrowed already only for a finalizer that runs while another verb is at work. It
-        // finds nothing then.
-        let mut trips = self.trips.try_borrow_mut().ok()?;
-        let result = f(trips.get(ticket)?);
-        trips.look_after(ticket);
-        Some(result)
-    }
-
-    /// The worker's name for a request, for marks.
-    pub(super) fn worker_ticket(&self, ticket: Ticket) -> u64 {
-        if !self.is_watched {
-            return 0;
-        }
-        self.with_trip(ticket, |trip| trip.worker_ticket)
-            .unwrap_or(0)
     }
 }

@@ -233,6 +233,9 @@ impl Play {
         if shuttle.is_abandoned() {
             let _ = write!(self.text, " abandoned");
         }
+        if exchange.is_elsewhere {
+            let _ = write!(self.text, " elsewhere");
+        }
         if matches!(leg, Leg::Answer | Leg::Write) {
             let head = &exchange.response;
             let _ = write!(self.text, " {}", head.status());

@@ -145,3 +145,10 @@ fn cancel_away() {
     let script = "GET /\nturn\nlook\nleave 1\nclosed 1\nturn\nlook";
     compare(Member::CancelAway, Stage::Three, &handler, script);
 }
+
+#[test]
+fn upload() {
+    let handler = "local first = req:read() io:_mark(1) return {body = first .. req:read()}";
+    let script = "STREAM /\nturn\npiece 1 one\nturn\nlook\nlast 1 two\nturn\nlook";
+    compare(Member::Upload, Stage::Three, handler, script);
+}

@@ -9,6 +9,7 @@ mod check;
 mod closing;
 mod config;
 mod drawing;
+mod files;
 mod forms;
 mod handlers;
 mod lua_files;

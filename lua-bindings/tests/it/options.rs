@@ -43,14 +43,16 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         });
         format!("{}{tls}", listener.addr)
     });
-    let sites = config.sites.iter().map(|site| {
-        let ServeConfig::Lua {
+    let sites = config.sites.iter().map(|site| match &site.serve {
+        ServeConfig::Files(folder) => format!("{}={}", site.path, folder.folder.display()),
+        ServeConfig::Lua {
             streams_body,
             body_max_bytes,
-        } = site.serve;
-        let streams = if streams_body { "~" } else { "" };
-        let most = body_max_bytes.map_or_else(String::new, |most| format!("<={most}"));
-        format!("{}{streams}{most}", site.path)
+        } => {
+            let streams = if *streams_body { "~" } else { "" };
+            let most = body_max_bytes.map_or_else(String::new, |most| format!("<={most}"));
+            format!("{}{streams}{most}", site.path)
+        }
     });
     let termination = config.thread_termination_timeout_ms;
     vec![

@@ -60,10 +60,12 @@ impl Witness for Pencil {
     }
 }
 
-/// Freed, and no fiber of it still runs.
+/// Freed, its body's shuttle too, and no fiber of it still runs.
 fn is_over(marks: &[Mark]) -> bool {
     let seen = |mark| marks.contains(&mark);
-    seen(Mark::FreeShuttle) && (seen(Mark::ExitFiber) || !seen(Mark::ShuttleToFiber))
+    seen(Mark::FreeShuttle)
+        && (seen(Mark::FreeBodyShuttle) || !seen(Mark::AllocateBodyShuttle))
+        && (seen(Mark::ExitFiber) || !seen(Mark::ShuttleToFiber))
 }
 
 impl State {

@@ -109,7 +109,17 @@ fn serve(
 fn ask(addr: SocketAddr, member: Member, recorder: &Recorder) -> std::io::Result<()> {
     let mut client = TcpStream::connect(addr)?;
     client.set_read_timeout(Some(recorder.patience()))?;
-    client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    client.write_all(match member {
+        Member::Upload => UPLOAD_HEAD,
+        _ => b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    })?;
+    if member == Member::Upload {
+        // One piece whenever the handler waits for one.
+        for (times, piece) in ["first ", "second"].iter().enumerate() {
+            recorder.wait_for(Mark::ReadSleeps, times + 1);
+            client.write_all(piece.as_bytes())?;
+        }
+    }
     let leaves_after = match member {
         Member::Cancel => Some(Mark::CallHandler),
         Member::CancelAway => Some(Mark::WriteSleeps),
@@ -144,16 +154,27 @@ fn program(member: Member) -> String {
         Member::Stage4Limited => (4, MANY_WRITES_LIMITED),
         Member::Cancel => (3, CANCEL),
         Member::CancelAway => (3, CANCEL_AWAY),
+        Member::Upload => (3, UPLOAD),
     };
     format!(
         "local httpng, fiber = require('httpng'), require('fiber')
          httpng.cfg({{
              listen = {{ {{ addr = '127.0.0.1', port = 0 }} }},
              stage = {stage},
+             stream = true,
              handler = function(req, io) {handler} end,
          }})"
     )
 }
+
+/// Its body is twelve bytes long.
+const UPLOAD_HEAD: &[u8] =
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\nConnection: close\r\n\r\n";
+
+const UPLOAD: &str = "
+    local first = req:read()
+    io:_mark(1)
+    return { body = first .. req:read() }";
 
 const SEVERAL_WRITES: &str = "
     io:write_header(200, nil, ('head and first part '):rep(100))

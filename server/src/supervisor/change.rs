@@ -54,10 +54,11 @@ impl Inner {
         if self.is_shrinking() {
             return Err("Unable to reconfigure until threads will shut down".to_owned());
         }
+        let routes = routes(&config)?;
         let change = self.prepare(&config)?;
         let ends = self.apply(change, &config);
-        let routes = routes(&config);
-        self.command_all(|| Command::Routes(Arc::clone(&routes)));
+        self.routes = routes;
+        self.command_all(|| Command::Routes(Arc::clone(&self.routes)));
         self.command_all(|| Command::Limits(Box::new(limits(&config))));
         self.config = Some(config);
         Ok(ends)

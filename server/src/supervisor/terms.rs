@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_proto::{Site, Sites};
-use http_worker::{App, Limits, Routes, Serve};
-use lua_bindings::{ServeConfig, ServerConfig};
+use http_worker::{App, FileOptions, Files, Limits, Routes, Serve};
+use lua_bindings::{FolderConfig, ServeConfig, ServerConfig};
 use shuttle_core::limits::BERTHS_MAX_COUNT;
 
 use crate::limits::LINK_BERTHS_MIN_COUNT;
@@ -23,20 +23,38 @@ pub(super) fn berths(config: &ServerConfig) -> u16 {
     u16::try_from(berths).unwrap_or(BERTHS_MAX_COUNT)
 }
 
-pub(super) fn routes(config: &ServerConfig) -> Arc<Routes> {
-    Arc::new(Sites::new(config.sites.iter().map(|site| {
-        let value = match site.serve {
+/// Who serves what. Folders are looked at.
+///
+/// # Errors
+/// One of the folders cannot be served.
+pub(super) fn routes(config: &ServerConfig) -> Result<Arc<Routes>, String> {
+    let sites = config.sites.iter().map(|site| {
+        let value = match &site.serve {
             ServeConfig::Lua {
                 streams_body,
                 body_max_bytes,
             } => Serve::App(App {
-                streams_body,
-                body_max_bytes,
+                streams_body: *streams_body,
+                body_max_bytes: *body_max_bytes,
             }),
+            ServeConfig::Files(folder) => Serve::Files(files(folder, &site.path)?),
         };
         let path = Arc::clone(&site.path);
-        Site { path, value }
-    })))
+        Ok(Site { path, value })
+    });
+    let sites: Vec<_> = sites.collect::<Result<_, String>>()?;
+    Ok(Arc::new(Sites::new(sites)))
+}
+
+fn files(folder: &FolderConfig, site: &str) -> Result<Arc<Files>, String> {
+    let options = FileOptions {
+        folder: folder.folder.clone(),
+        index: folder.index.clone(),
+        precompressed: folder.precompressed,
+        cache_control: folder.cache_control.clone(),
+    };
+    let files = Files::open(options).map_err(|e| format!("site \"{site}\": {e}"))?;
+    Ok(Arc::new(files))
 }
 
 pub(super) fn limits(config: &ServerConfig) -> Limits {

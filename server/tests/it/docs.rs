@@ -316,6 +316,16 @@ fn example_https_without_and_with_its_arguments() {
 }
 
 #[test]
+fn example_static() {
+    let server = example("static.lua");
+    assert!(server.get("/").contains("This page is a file."));
+    assert!(server.get("/style.css").starts_with("body {"));
+    assert!(server.get("/time").trim().parse::<u64>().is_ok());
+    assert_eq!(server.get("/none"), "not found");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn every_example_is_tested() {
     let mut names: Vec<_> = std::fs::read_dir(root().join("examples"))
         .unwrap()
@@ -332,6 +342,7 @@ fn every_example_is_tested() {
             "forms.lua",
             "hello.lua",
             "https.lua",
+            "static.lua",
             "streaming.lua",
             "ticker.lua",
             "upload.lua",

@@ -77,6 +77,17 @@ const CROSSINGS: &[(Member, &[&str])] = &[
         Member::CancelAway,
         &["W>T request", "T>W response", "W>T closed", "T>W free"],
     ),
+    (
+        Member::Upload,
+        &[
+            "W>T request",
+            "W>T piece of the body",
+            "T>W next piece",
+            "W>T piece of the body",
+            "T>W free the body",
+            "T>W response with close flag",
+        ],
+    ),
 ];
 
 const SEVERAL_WRITES: &[&str] = &[
@@ -101,6 +112,9 @@ fn crossing(mark: Mark) -> Option<&'static str> {
         Mark::SendComplete => "T>W response with close flag",
         Mark::SendClose | Mark::TxSendsClose => "T>W close request",
         Mark::AskToFree => "T>W free",
+        Mark::SendPiece => "W>T piece of the body",
+        Mark::AskForPiece => "T>W next piece",
+        Mark::AskToFreeBody => "T>W free the body",
         other => {
             assert!(
                 !is_crossing(other),
@@ -181,6 +195,11 @@ fn stage_4() {
 #[test]
 fn stage_4_limited() {
     check(Member::Stage4Limited);
+}
+
+#[test]
+fn upload() {
+    check(Member::Upload);
 }
 
 #[test]

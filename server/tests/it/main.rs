@@ -21,6 +21,7 @@ mod cycles;
 mod demo;
 mod docs;
 mod drawing;
+mod files;
 mod forms;
 mod graceful;
 mod handlers;

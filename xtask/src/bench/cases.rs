@@ -47,6 +47,8 @@ pub(super) const CASES: &[Case] = &[
     },
     get("body-64k", "/64k", 64, 64 * KIB),
     get("body-1m", "/1m", 16, KIB * KIB),
+    get("file-1k", "/files/1k", 64, KIB),
+    get("file-1m", "/files/1m", 16, KIB * KIB),
     get("stream-64x16k", "/stream", 16, KIB * KIB),
     get("ticks-1000x16", "/ticks", 16, 16 * 1000),
     Case {

@@ -88,6 +88,7 @@ impl Fleet {
         wanted: &[String],
     ) -> Result<Self, String> {
         let certificate = Certificate::make(scratch)?;
+        make_files(scratch)?;
         let mut fleet = Self {
             servers: Vec::new(),
             absent: Vec::new(),
@@ -138,6 +139,17 @@ impl Fleet {
         }
         lines
     }
+}
+
+/// The folder with the files that are asked for.
+const FILES: &str = "files";
+
+fn make_files(scratch: &Scratch) -> Result<(), String> {
+    let folder = scratch.path(FILES);
+    let made = fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(folder.join("1k"), vec![b'x'; 1024]))
+        .and_then(|()| fs::write(folder.join("1m"), vec![b'x'; 1024 * 1024]));
+    made.map_err(|e| format!("{}: {e}", folder.display()))
 }
 
 /// A self-signed certificate for 127.0.0.1.
@@ -195,6 +207,7 @@ impl Kind {
         command
             .env("BENCH_PORT", port.to_string())
             .env("BENCH_TLS_PORT", tls_port.to_string())
+            .env("BENCH_FILES", scratch.path(FILES))
             .env("BENCH_CERTIFICATE", &certificate.certificate)
             .env("BENCH_KEY", &certificate.key);
         let log = scratch.path(&format!("{}.log", name.replace([' ', '='], "-")));

@@ -27,6 +27,7 @@ pub(super) const ROOMS: &[Room] = &[
             "httparse",
             "httpdate",
             "memchr",
+            "mime_guess",
             "percent-encoding",
             "proptest",
         ]),

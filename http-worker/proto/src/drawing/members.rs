@@ -27,6 +27,8 @@ pub enum Member {
     Cancel,
     /// The client leaves while the shuttle is with the worker and the fiber waits for it.
     CancelAway,
+    /// The handler reads the body of its request while it arrives.
+    Upload,
 }
 
 impl Member {
@@ -43,6 +45,7 @@ impl Member {
         Self::Stage4Limited,
         Self::Cancel,
         Self::CancelAway,
+        Self::Upload,
     ];
 
     /// The name for command lines.
@@ -60,6 +63,7 @@ impl Member {
             Self::Stage4Limited => "stage4-limited",
             Self::Cancel => "cancel",
             Self::CancelAway => "cancel-away",
+            Self::Upload => "upload",
         }
     }
 
@@ -86,6 +90,7 @@ impl Member {
             Self::Stage4Limited => "many writes, proposed design, stage 4, limited",
             Self::Cancel => "cancel, `shuttle` owned by TX",
             Self::CancelAway => "cancel, `shuttle` owned by HTTP(S) thread",
+            Self::Upload => "request body in pieces",
         }
     }
 
@@ -113,8 +118,13 @@ impl Member {
             Self::Stage4Limited => &[HEAD_SENT, NO_ROOM, ROOM_AGAIN, CLOSED],
             Self::Cancel => &[CANCEL],
             Self::CancelAway => &[HEAD_SENT, CANCEL_AWAY],
+            Self::Upload => &[UPLOAD],
         };
-        [START]
+        let start: &[&[Mark]] = match self {
+            Self::Upload => &[ARRIVAL, &[AllocateBodyShuttle], START],
+            _ => &[ARRIVAL, START],
+        };
+        start
             .iter()
             .chain(tail)
             .flat_map(|part| part.iter().copied())
@@ -122,10 +132,11 @@ impl Member {
     }
 }
 
-/// From the client to the handler: the same for every member.
+/// What comes from the client, and what for.
+const ARRIVAL: &[Mark] = &[RequestArrives, AllocateShuttle];
+
+/// From there to the handler: the same for every member.
 const START: &[Mark] = &[
-    RequestArrives,
-    AllocateShuttle,
     PackRequest,
     SendRequest,
     WorkerGoesOn,
@@ -160,6 +171,36 @@ const SIMPLE: &[Mark] = &[
     WakeFiber,
     AskToFree,
     ExitFiber,
+    FreeShuttle,
+];
+
+/// Two pieces, each waited for; a small answer.
+const UPLOAD: &[Mark] = &[
+    CallRead,
+    ReadSleeps,
+    BodyArrives,
+    SendPiece,
+    TakePiece,
+    WakeFiber,
+    TakeOutPiece,
+    AskForPiece,
+    UsefulWork,
+    CallRead,
+    ReadSleeps,
+    BodyArrives,
+    SendPiece,
+    TakePiece,
+    WakeFiber,
+    TakeOutPiece,
+    AskToFreeBody,
+    ExitHandler,
+    FillHeadAndCopy,
+    HandOver,
+    SendComplete,
+    ExitFiber,
+    FreeBodyShuttle,
+    FormatResponse,
+    ResponseToClient,
     FreeShuttle,
 ];
 

@@ -30,6 +30,15 @@ fn each_request_is_drawn_when_it_is_over() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.matches("title httpng, request").count(), 2, "{text}");
     worker.mark(Mark::RequestArrives, 3);
+    for mark in [Mark::AllocateBodyShuttle, Mark::FreeShuttle] {
+        worker.mark(mark, 3);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text.matches("title ").count(),
+        2,
+        "the shuttle of its body is not free yet"
+    );
     drop((worker, tx, drawing));
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(
