@@ -1,25 +1,27 @@
 //! Forms: what a client typed into fields and which files it chose. Fields become strings; files go
 //! to temporary files, written by other threads, that are removed when the request is over.
 
+mod pieces;
+
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use http_proto::BodyFault;
 use percent_encoding::percent_decode;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::HttpHost;
-use super::body::{self, Next, Source};
 use super::request::ticket_of;
 use super::trips::Ticket;
 use crate::limits::{
     FORM_FIELDS_MAX_BYTES, FORM_FIELDS_MAX_COUNT, FORM_FILE_MAX_BYTES, FORM_FILES_MAX_COUNT,
-    FORM_PIECE_BYTES, FORM_WRITE_BYTES,
+    FORM_WRITE_BYTES,
 };
 use crate::multipart::{Event, Fault, PartHead, Reader};
 use crate::raw::{Kind, Outcome, Raise, Slot, Stack, Verb, verb};
 use crate::realm::{Realm, realm};
+
+use pieces::{Pieces, over, pieces_of};
 
 pub(super) const PAIRS: Verb = verb(pairs);
 pub(super) const FORM: Verb = verb(form);
@@ -108,72 +110,6 @@ impl From<Raise> for Trouble {
     fn from(raise: Raise) -> Self {
         Self::Raise(raise)
     }
-}
-
-/// Where the bytes of a body come from. A source that has to wait for them parks the fiber that
-/// calls, on behalf of Lua code that runs on `stack`.
-trait Pieces {
-    /// The next bytes, at least one. Absent: the body is over.
-    fn next(&mut self, realm: &Realm, stack: &Stack) -> Result<Option<Vec<u8>>, Trouble>;
-}
-
-/// A body that has arrived as a whole.
-struct WholeBody {
-    ticket: Ticket,
-    at: usize,
-}
-
-impl Pieces for WholeBody {
-    fn next(&mut self, realm: &Realm, _: &Stack) -> Result<Option<Vec<u8>>, Trouble> {
-        let piece = realm.http.with_trip(self.ticket, |trip| {
-            body::part_of_whole(trip, self.at, FORM_PIECE_BYTES).map(<[u8]>::to_vec)
-        });
-        let piece = piece.flatten().ok_or_else(over)?;
-        self.at += piece.len();
-        Ok((!piece.is_empty()).then_some(piece))
-    }
-}
-
-fn over() -> Raise {
-    Raise::text("the request is over")
-}
-
-/// A body that arrives while it is read.
-struct ArrivingBody {
-    ticket: Ticket,
-}
-
-impl Pieces for ArrivingBody {
-    fn next(&mut self, realm: &Realm, stack: &Stack) -> Result<Option<Vec<u8>>, Trouble> {
-        loop {
-            match body::next(realm, stack, self.ticket, None)? {
-                Next::Bytes => {}
-                Next::End => return Ok(None),
-                Next::Fault(fault) => return Err(incomplete(fault).into()),
-                Next::TimedOut => continue,
-            }
-            let taken = realm.http.with_trip(self.ticket, |trip| {
-                body::take(trip, FORM_PIECE_BYTES, <[u8]>::to_vec)
-            });
-            return taken.map(Some).ok_or_else(|| over().into());
-        }
-    }
-}
-
-/// The body will not be whole: the mistake of the client, or its end.
-fn incomplete(fault: BodyFault) -> Fault {
-    Fault {
-        text: body::incomplete(fault),
-        status: fault.answer().0,
-    }
-}
-
-/// The pieces of the body of a request.
-fn pieces_of(realm: &Realm, ticket: Ticket) -> Result<Box<dyn Pieces>, Raise> {
-    Ok(match body::source(realm, ticket)? {
-        Source::Whole => Box::new(WholeBody { ticket, at: 0 }),
-        Source::Stream => Box::new(ArrivingBody { ticket }),
-    })
 }
 
 /// `form(req, content_type, options)`: a list of what the form has, in order: `{ name, value }` for
@@ -288,9 +224,24 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Leaves the list on the stack.
+    /// Leaves the list on the stack. What is there of a file that did not come as a whole goes like
+    /// files of requests that are over.
     fn collect(
         mut self,
+        stack: &mut Stack,
+        content_type: &str,
+        pieces: &mut dyn Pieces,
+    ) -> Result<(), Trouble> {
+        let done = self.read(stack, content_type, pieces);
+        if let Current::File(_, Upload { file, .. }) = self.current {
+            let file = file.map(NamedTempFile::into_temp_path);
+            self.realm.http.trips.borrow_mut().left_files.extend(file);
+        }
+        done
+    }
+
+    fn read(
+        &mut self,
         stack: &mut Stack,
         content_type: &str,
         pieces: &mut dyn Pieces,

@@ -142,15 +142,30 @@ impl Play {
             }
             "auto" => self.auto(),
             "STREAM" => {
-                let ((number, berth), body) = self.world.streamed(rest);
-                self.berths.insert(number, berth);
-                self.bodies.insert(number, body);
+                self.stream(rest, &[]);
             }
             "piece" | "last" | "fault" => {
                 let (number, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.send_piece(number.parse().unwrap(), verb, text);
             }
             method => self.request(method, rest),
+        }
+    }
+
+    /// A request whose body is to follow in pieces.
+    pub(crate) fn stream(&mut self, target: &str, fields: &[(&str, &str)]) {
+        let ((number, berth), body) = self.world.streamed(target, fields);
+        self.berths.insert(number, berth);
+        self.bodies.insert(number, body);
+    }
+
+    /// Sends a body in pieces of so many bytes, each when the one before was taken. All but the last
+    /// byte, if it is to follow in another way.
+    pub(crate) fn send_body(&mut self, number: u64, body: &[u8], size: usize, is_whole: bool) {
+        for (place, piece) in body.chunks(size).enumerate() {
+            let is_last = is_whole && (place + 1) * size >= body.len();
+            self.send_bytes(number, if is_last { "last" } else { "piece" }, piece);
+            self.run("turn\nlook");
         }
     }
 
@@ -164,15 +179,20 @@ impl Play {
     }
 
     fn send_piece(&mut self, number: u64, verb: &str, text: &str) {
+        self.send_bytes(number, verb, text.as_bytes());
+    }
+
+    fn send_bytes(&mut self, number: u64, verb: &str, bytes: &[u8]) {
         let mut body = self.bodies.remove(&number).expect("it is at the worker");
         body.body.clear();
         body.trailers.clear();
         body.advance(Leg::Body).unwrap();
         if verb == "fault" {
-            let fault = BodyFault::ALL.iter().find(|fault| fault.name() == text);
+            let is_it = |fault: &&BodyFault| fault.name().as_bytes() == bytes;
+            let fault = BodyFault::ALL.iter().find(is_it);
             body.fault = Some(*fault.expect("a fault"));
         } else {
-            body.body.extend_from_slice(text.as_bytes());
+            body.body.extend_from_slice(bytes);
         }
         if verb != "piece" {
             body.trailers.push(b"x-sum", b"7");

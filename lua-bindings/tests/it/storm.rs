@@ -36,6 +36,10 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     elseif op == 'e' then io:write('')
     elseif op == 'b' then req:read(2, 0.002)
     elseif op == 'B' then pcall(function() return req.body end)
+    elseif op == 'j' then pcall(req.json, req)
+    elseif op == 'F' then pcall(req.form, req)
+    elseif op == 'i' then io.send_window = 100
+    elseif op == 'v' then pcall(io.wait, io, 0, 0.002)
     elseif op == 'w' then fiber.sleep(0.001)
     elseif op == 'y' then fiber.yield()
     elseif op == 'p' then for _ = 1, 3 do pcall(fiber.sleep, 0.001) end
@@ -60,6 +64,9 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
 end
 "#;
 
+/// All bodies are forms.
+const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+
 /// One step of the world outside.
 #[derive(Clone, Debug)]
 enum Step {
@@ -77,7 +84,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => "[slewpygfhdbB]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => "[slewpygfhdbBjFiv]{0,6}[cLxrtn]?".prop_map(Step::Request),
         4 => Just(Step::Turn),
         4 => Just(Step::Look),
         6 => any::<usize>().prop_map(Step::Answer),
@@ -96,6 +103,18 @@ struct Seen {
     /// Its client left, or nobody can know what it should have got.
     is_spoilt: bool,
     is_over: bool,
+}
+
+impl Seen {
+    /// Writes what was appended; whether there was something.
+    fn take_chunks(&mut self, shuttle: &mut Shuttle<Worker, Exchange>) -> bool {
+        let found = shuttle.find_chunks();
+        shuttle
+            .chunks()
+            .for_each(|piece| self.body.extend_from_slice(piece));
+        shuttle.consumed(found);
+        found > 0
+    }
 }
 
 struct Storm {
@@ -145,11 +164,11 @@ impl Storm {
         let worker = self.world.worker();
         let has_two = worker.berths() - worker.travelling() > 1;
         let (number, berth) = if has_two && !next.is_multiple_of(3) {
-            let (named, body) = self.world.streamed(&target);
+            let (named, body) = self.world.streamed(&target, FORM);
             self.held.push(body);
             named
         } else {
-            self.world.request("POST", &target, &[], b"abcde")
+            self.world.request("POST", &target, FORM, b"abcde")
         };
         let is_spoilt = ops.contains(['x', 'n']);
         self.seen.insert(
@@ -164,7 +183,7 @@ impl Storm {
     }
 
     fn look(&mut self) {
-        while let Some(shuttle) = self.world.worker().recv() {
+        while let Some(mut shuttle) = self.world.worker().recv() {
             assert!(!shuttle.is_abandoned());
             if shuttle.carries_body {
                 match shuttle.leg() {
@@ -179,6 +198,9 @@ impl Storm {
                 let (exchange, lent) = shuttle.parts();
                 seen.body.extend_from_slice(&exchange.part);
                 lent.for_each(|piece| seen.body.extend_from_slice(piece));
+            }
+            if matches!(shuttle.leg(), Leg::Write | Leg::Close) {
+                seen.take_chunks(&mut shuttle);
             }
             match shuttle.leg() {
                 Leg::Answer | Leg::Release => {
@@ -195,6 +217,11 @@ impl Storm {
             return self.send_piece(shuttle);
         }
         let is_gone = shuttle.client_gone();
+        let seen = self.seen.get_mut(&shuttle.worker_ticket).unwrap();
+        if !is_gone && shuttle.leg() == Leg::Write && seen.take_chunks(&mut shuttle) {
+            self.world.worker().tell_progress(&shuttle);
+            return self.held.push(shuttle);
+        }
         if !is_gone && shuttle.advance(Leg::Continue).is_ok() {
             match self.world.worker().send_continue(shuttle) {
                 Ok(()) => return,
@@ -282,18 +309,20 @@ fn run(stage: Stage, steps: &[Step], cancels: bool) {
     }
 }
 
+const STAGES: [Stage; 4] = [Stage::One, Stage::Two, Stage::Three, Stage::Four];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..3) {
-        let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
+    fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..4) {
+        let stage = STAGES[stage as usize];
         run(stage, &steps, false);
     }
 
     #[test]
-    fn l13_handlers_are_cancelled_at_any_leg(steps in steps(), stage in 0..3) {
-        let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
+    fn l13_handlers_are_cancelled_at_any_leg(steps in steps(), stage in 0..4) {
+        let stage = STAGES[stage as usize];
         run(stage, &steps, true);
     }
 }

@@ -304,6 +304,7 @@ impl World {
     pub(crate) fn streamed(
         &mut self,
         target: &str,
+        fields: &[(&str, &str)],
     ) -> ((u64, shuttle_core::BerthId), Shuttle<Worker, Exchange>) {
         let mut body = self.worker().board().expect("there is a free berth");
         body.clear(1 << 16);
@@ -313,7 +314,7 @@ impl World {
             index: body.berth().index(),
             generation: body.berth().generation(),
         };
-        let named = self.send_request("POST", target, &[], b"", Some(berth));
+        let named = self.send_request("POST", target, fields, b"", Some(berth));
         (named, body)
     }
 
