@@ -547,3 +547,42 @@ fn a_folder_that_cannot_be_served_is_told() {
         refused(options).ends_with("its cache_control: the field value has a control character")
     );
 }
+
+#[test]
+fn a_body_under_way_does_not_keep_its_request_from_coming_back() {
+    for rest in ["", "world"] {
+        let mut served = Served::new();
+        let app = App {
+            streams_body: true,
+            body_max_bytes: None,
+        };
+        let streaming = Site {
+            path: "/".into(),
+            value: Serve::App(app),
+        };
+        served
+            .world
+            .command(Command::Routes(Arc::new(Routes::new([streaming]))));
+        let client = served.world.connect();
+        let head = "POST /f/a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello";
+        served.world.ask(client, format!("{head}{rest}"));
+        served
+            .world
+            .order(Command::Routes(routes(served.folder.path())));
+        while !served.world.held.is_empty() {
+            let mut shuttle = served.world.take();
+            shuttle.is_elsewhere = shuttle.leg() == Leg::Request;
+            shuttle.advance(Leg::Release).unwrap();
+            served.world.send(shuttle);
+        }
+        assert!(served.text(client).starts_with("HTTP/1.1 405 "), "{rest}");
+        if rest.is_empty() {
+            served.world.ask(client, "world");
+        }
+        let next = "GET /f/none HTTP/1.1\r\nHost: h\r\n\r\n";
+        served.world.ask(client, next);
+        let text = served.text(client);
+        assert!(text.starts_with("HTTP/1.1 404 "), "{rest}: {text}");
+        served.world.check_balance();
+    }
+}

@@ -45,7 +45,8 @@ impl Conn {
         cx.stats.response(head.status());
         let outlook = Outlook {
             known_length: None,
-            must_close: cx.is_draining && self.is_last(at),
+            must_close: (cx.is_draining && self.is_last(at))
+                || self.is_blocked_by_body(&self.trips[at]),
         };
         let facts = &self.trips[at].facts;
         let mut framed = self
