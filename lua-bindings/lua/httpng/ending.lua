@@ -48,8 +48,8 @@ function ending.have_gone(is_shrinking)
     return function() return decrease ~= present or not is_shrinking() end
 end
 
----To be called at each decrease. Threads that became too many have `timeout` seconds, then their connections are reset. Their
----handlers have as long again. 0 or less: for ever.
+---To be called at each decrease. Threads that became too many have `timeout` seconds, then their
+---connections are reset. Their handlers have as long again. 0 or less: for ever.
 ---@param is_shrinking fun(): boolean
 ---@param give_up fun()
 ---@param timeout number seconds

@@ -76,6 +76,11 @@ fn on_close(stack: &mut Stack) -> Outcome {
 }
 
 impl Trip {
+    /// Whether anything is to happen when the response ends.
+    pub(super) fn has_onlookers(&self) -> bool {
+        self.cancels || !self.closers.is_empty()
+    }
+
     /// How the response has ended. Absent: it has not.
     fn close(&self) -> Option<Close> {
         if self.gone {

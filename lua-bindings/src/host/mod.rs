@@ -137,8 +137,11 @@ impl HttpHost {
         // It is borrowed already only for a finalizer that runs while another verb is at work. It
         // finds nothing then.
         let mut trips = self.trips.try_borrow_mut().ok()?;
-        let result = f(trips.get(ticket)?);
-        trips.look_after(ticket);
+        let trip = trips.get(ticket)?;
+        let result = f(trip);
+        if trip.has_onlookers() {
+            trips.look_after(ticket);
+        }
         Some(result)
     }
 

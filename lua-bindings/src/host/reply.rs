@@ -152,10 +152,7 @@ fn close(stack: &mut Stack) -> Outcome {
         return Ok(0);
     }
     match acquire(&realm, Some(&*stack), ticket, Some(Mark::CloseSleeps))? {
-        Verdict::Mine => {
-            send_close(&realm, ticket);
-            realm.http.look_after(ticket);
-        }
+        Verdict::Mine => send_close(&realm, ticket),
         Verdict::Over => tell_ignored(&realm, ticket),
     }
     Ok(0)

@@ -259,8 +259,8 @@ fn flatten(realm: &Rc<Realm>, stack: &mut Stack, value: Slot) -> Result<(), Fail
 
 /// Whether a handler ended as one does that was cancelled because nobody waits for it any more.
 fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure) -> bool {
-    let is_deserted = http.with_trip(ticket, |trip| trip.cancels && trip.gone) != Some(false);
-    is_deserted && me.is_cancelled() && failure.message == "fiber is cancelled"
+    let is_deserted = http.with_trip(ticket, |trip| trip.is_orphan || trip.cancels && trip.gone);
+    is_deserted != Some(false) && me.is_cancelled() && failure.message == "fiber is cancelled"
 }
 
 /// What a client is told whose handler failed: status and text.

@@ -159,8 +159,8 @@ impl Play {
         self.bodies.insert(number, body);
     }
 
-    /// Sends a body in pieces of so many bytes, each when the one before was taken. All but the last
-    /// byte, if it is to follow in another way.
+    /// Sends a body in pieces of so many bytes, each when the one before was taken. If it is whole,
+    /// the last piece says so.
     pub(crate) fn send_body(&mut self, number: u64, body: &[u8], size: usize, is_whole: bool) {
         for (place, piece) in body.chunks(size).enumerate() {
             let is_last = is_whole && (place + 1) * size >= body.len();

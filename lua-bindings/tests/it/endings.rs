@@ -4,7 +4,7 @@
 use lua_bindings::{MainStatus, Stage};
 
 use crate::check::{Play, check_at};
-use crate::world::{World, logged};
+use crate::world::World;
 
 /// Says in the log how it ended.
 const TELL: &str = "io:on_close(function(_, how) log.info('told %s', how) end)\n";
@@ -43,7 +43,8 @@ fn done_is_when_the_worker_has_written_everything() {
 #[test]
 fn what_came_home_too_late_is_no_end() {
     // The shuttle is on its way home when the rest is appended: it leaves with it again.
-    let handler = "io:write('a') while not G.go do fiber.sleep(0.001) end io:write('b') io:close()\n\
+    let handler = "io:write('a') while not G.go do fiber.sleep(0.001) end\n\
+                   io:write('b') io:close()\n\
                    log.info('closed')";
     let mut play = Play::begin(World::new(Stage::Four), &format!("{TELL}{handler}"));
     play.run("GET /\nturn\nlook");
@@ -175,8 +176,7 @@ fn l13_what_is_given_up_lets_go_of_its_body_and_of_what_was_appended() {
         for (has_piece, is_home) in [(false, false), (true, false), (false, true)] {
             // It ignores everything that it is told, for a while.
             let handler = format!(
-                "{TELL}if G.read then req:read(1) end\n\
-                 io:write('first') fiber.sleep(0.001) io:write(('x'):rep(2000))\n\
+                "{TELL}io:write('first') fiber.sleep(0.001) io:write(('x'):rep(2000))\n\
                  for _ = 1, 20 do pcall(function() {wait} end) end log.info('enough')"
             );
             let mut play = Play::begin(World::new(Stage::Four), &handler);
@@ -208,5 +208,82 @@ fn l13_what_is_given_up_lets_go_of_its_body_and_of_what_was_appended() {
             assert!(!text.contains("ERROR"), "{wait}: {text}");
         }
     }
-    let _ = logged();
+}
+
+#[test]
+fn l13_a_body_is_let_go_at_once_although_the_shuttle_is_away() {
+    let handler = "fiber.create(function() log.info('read: %s', req:read())\n\
+                     local piece, why repeat piece, why = req:read() until not piece\n\
+                     log.info('read: %s', why)\n\
+                   end)\n\
+                   io:write('a') while not G.enough do pcall(fiber.sleep, 100) end";
+    for (piece, is_held) in [("piece 1 abc\nturn", false), ("", true)] {
+        let mut play = Play::begin(World::new(Stage::Four), handler);
+        play.run("STREAM /\nturn\nlook");
+        play.run(piece);
+        if is_held {
+            // It comes when nobody wants it any more.
+            start(&mut play, "httpng.shutdown(1)");
+            play.run("pass 1100\npiece 1 abc\nturn\nlook");
+        } else {
+            play.run("look\npiece 1 def\nturn\nlook");
+            start(&mut play, "httpng.shutdown(1)");
+            play.run("pass 1100\nlook\npiece 1 ghi\nturn\nlook");
+            assert!(play.text().contains("read: abc"), "{}", play.text());
+        }
+        let text = play.text();
+        assert!(text.contains("read: closed"), "{text}");
+        assert!(text.ends_with("1 body Release\n"), "{text}");
+        play.world.asked.borrow_mut().stopped = true;
+        start(&mut play, "G.enough = true");
+        play.run("pass 10");
+        play.end();
+    }
+    // A piece that nobody read.
+    let handler = "io:write('a') while not G.enough do pcall(fiber.sleep, 100) end";
+    let mut play = Play::begin(World::new(Stage::Four), handler);
+    play.run("STREAM /\nturn\nlook\npiece 1 abc\nturn");
+    start(&mut play, "httpng.shutdown(1)");
+    play.run("pass 1100\nlook");
+    assert!(play.text().ends_with("1 body Release\n"), "{}", play.text());
+    play.world.asked.borrow_mut().stopped = true;
+    start(&mut play, "G.enough = true");
+    play.run("pass 10");
+    play.end();
+}
+
+#[test]
+fn a_handler_that_ends_when_it_is_given_up_is_no_error() {
+    for is_away in [false, true] {
+        let mut play = Play::begin(World::new(Stage::Four), "io:write('a') fiber.sleep(100)");
+        play.run("GET /\nturn\nlook");
+        if !is_away {
+            play.run("continue 1\nturn");
+        }
+        start(&mut play, "httpng.shutdown(1)");
+        play.world.asked.borrow_mut().stopped = true;
+        play.run("pass 1100");
+        let text = play.end();
+        assert!(
+            text.contains("was cancelled: its client has left"),
+            "{text}"
+        );
+        assert!(!text.contains("ERROR"), "{text}");
+    }
+}
+
+#[test]
+fn l13_what_is_given_up_lends_nothing_any_more() {
+    // In stage 1 the fiber itself would let go of the string, with its next write.
+    let handler = "io:write(('x'):rep(2000)) fiber.sleep(100)";
+    let mut play = Play::begin(World::new(Stage::One), handler);
+    play.run("GET /\nturn\nlook\ncontinue 1\nturn");
+    assert_eq!(play.world.env.pins(), 1);
+    start(&mut play, "httpng.shutdown(1)");
+    play.run("pass 1100\nlook");
+    assert_eq!(play.world.env.pins(), 0);
+    assert!(play.text().ends_with("1 Release\n"), "{}", play.text());
+    assert!(!play.text().contains("ERROR"), "{}", play.text());
+    play.world.asked.borrow_mut().stopped = true;
+    play.end();
 }

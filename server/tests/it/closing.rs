@@ -103,8 +103,11 @@ local function handler(req, io)
         pcall(io.write, io, ('x'):rep(2000))
     end
 end
-local function cfg(threads)
-    httpng.cfg { threads = threads, handler = handler, thread_termination_timeout = 0.05 }
+local function cfg(threads, shuttles)
+    httpng.cfg {
+        threads = threads, max_shuttles_per_thread = shuttles, handler = handler,
+        thread_termination_timeout = 0.05,
+    }
 end
 cfg(--FROM--)
 while goes < 1 do fiber.sleep(0.001) end
@@ -119,10 +122,15 @@ phase = 'again'
 
 #[test]
 fn l13_stubborn_handlers_hold_up_neither_a_decrease_nor_the_end() {
-    for (from, to) in [(4, 1), (2, 0), (0, 2)] {
-        let text = STUBBORN
-            .replace("--FROM--", &from.to_string())
-            .replace("--TO--", &to.to_string());
+    // The last ones make room for more requests: that replaces all workers.
+    for (from, to) in [
+        ("4", "1"),
+        ("2", "0"),
+        ("0", "2"),
+        ("2", "2, 5000"),
+        ("0", "0, 5000"),
+    ] {
+        let text = STUBBORN.replace("--FROM--", from).replace("--TO--", to);
         let server = Server::start_free(&text, false, 1024);
         let begin = || {
             let mut client = server.connect();
