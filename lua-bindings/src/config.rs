@@ -146,6 +146,13 @@ pub trait HttpControl {
         false
     }
 
+    /// Which workers became too many, until the next such change: the numbers of their ends. Ends
+    /// are counted from 0, in the order in which [`start`](Self::start) and
+    /// [`reconfigure`](Self::reconfigure) ever returned them.
+    fn leaving(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Resets the connections of workers that became too many. Returns at once; calling it again,
     /// or when there are none, does nothing.
     fn force_shrink(&mut self) {}

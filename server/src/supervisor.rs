@@ -8,6 +8,7 @@
 
 mod change;
 mod crew;
+mod numbers;
 mod tally;
 mod terms;
 
@@ -28,6 +29,7 @@ use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::sockets::{self, Place, Sockets};
 use crew::Crew;
+use numbers::Numbers;
 pub use tally::Tally;
 use terms::{limits, room, routes};
 
@@ -62,6 +64,8 @@ struct Inner {
     crew: Crew,
     /// Who became too many and has not ended yet.
     leaving: Crew,
+    /// The numbers of their ends, see [`HttpControl::leaving`].
+    numbers: Numbers,
     /// Where they listen. Absent: nobody new is let in.
     sockets: Option<Sockets>,
     /// Whether the workers have heard where they listen.
@@ -90,6 +94,7 @@ impl Supervisor {
             guests: Arc::default(),
             crew: Crew::default(),
             leaving: Crew::default(),
+            numbers: Numbers::default(),
             sockets: None,
             receipts: Receipts::default(),
             room: 0,
@@ -201,6 +206,10 @@ impl HttpControl for Supervisor {
         self.0.borrow().receipts.are_out()
     }
 
+    fn leaving(&self) -> Vec<u64> {
+        self.0.borrow().numbers.leaving.clone()
+    }
+
     fn force_shrink(&mut self) {
         self.0.borrow().leaving.command_all(|| Command::Stop);
     }
@@ -269,6 +278,7 @@ impl Inner {
         self.draining = false;
         self.announce(sockets.places(), config.threads);
         self.sockets = Some(sockets);
+        self.numbers.replace(0, ends.len());
         Ok(ends)
     }
 

@@ -168,6 +168,7 @@ fn null_and_nil_are_the_default() {
         "write_timeout",
         "use_body_split",
         "reload_listeners",
+        "cancel_on_disconnect",
         "min_proto_version",
         "openssl_security_level",
         "listen",
@@ -343,6 +344,14 @@ fn times_and_flags() {
         ("use_body_split = {}", ""),
         ("reload_listeners = true", "relisten=true"),
         ("reload_listeners = false", ""),
+        // Which sites it reaches is seen when their clients leave.
+        ("cancel_on_disconnect = true", ""),
+        ("cancel_on_disconnect = NULL", ""),
+        (
+            "sites = {{path = '/a', handler = h, cancel_on_disconnect = NULL},
+               {path = '/b', handler = h, cancel_on_disconnect = 1}}",
+            "sites=/a,/b,/",
+        ),
         (
             "thread = 4",
             "!httpng.cfg has no option \"thread\": it has no effect",
