@@ -37,8 +37,8 @@ local FIELDS = {
     'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers',
 }
 
----A request. Its fields are made when they are read; whoever wants to read them after the handler
----has returned calls `req:keep()` before.
+---A request. Its fields are made when they are read, and when a handler ends that other fibers may
+---have it from; whoever leaves it somewhere for later without that calls `req:keep()`.
 ---@class httpng.request
 ---@field method string as sent; any token
 ---@field path string without the query, not decoded
@@ -93,6 +93,7 @@ function request:keep()
             rawset(self, field, self[field])
         end
     end
+    rawset(self, '_kept', true)
     return self
 end
 
@@ -170,7 +171,7 @@ core.set_metatables(
         __newindex = core.io_set_field,
         __tostring = function() return 'io' end,
     },
-    flatten)
+    flatten, request.keep)
 
 ---How far a response got.
 ---@class httpng.send_stats

@@ -152,6 +152,7 @@ impl Env {
             control: RefCell::new(http),
             stats: Arc::new(EnvStats::new(origin)),
             stage: Cell::new(options.stage),
+            handoffs: Cell::new(0),
             origin,
         });
         let _ = realm::install(Some(Rc::clone(&realm)));

@@ -23,6 +23,9 @@ pub(crate) struct Realm {
     pub(crate) control: RefCell<Box<dyn HttpControl>>,
     pub(crate) stats: Arc<EnvStats>,
     pub(crate) stage: Cell<Stage>,
+    /// Counts what may have shown a value of one fiber to another, see
+    /// [`note_handoff`](Realm::note_handoff).
+    pub(crate) handoffs: Cell<u64>,
     /// Where `fiber.clock()` counts from.
     pub(crate) origin: Instant,
 }
@@ -60,6 +63,7 @@ impl Realm {
         deadline: Option<Instant>,
     ) -> Result<tx_runtime::Wakeup, Raise> {
         self.before_park(stack)?;
+        self.note_handoff();
         let serving = self.stats.serving();
         let wakeup = if tx_runtime::check_cancel() {
             // Whoever caught the error and waits again must not keep the others from running.
@@ -79,6 +83,7 @@ impl Realm {
     /// As [`Realm::park`], to let other fibers run.
     pub(crate) fn yield_now(&self, stack: &Stack) -> Result<(), Raise> {
         self.before_park(stack)?;
+        self.note_handoff();
         let serving = self.stats.serving();
         let wakeup = tx_runtime::yield_now();
         self.stats.resumed(&serving);
@@ -94,6 +99,12 @@ impl Realm {
             .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
         self.http.before_park();
         Ok(())
+    }
+
+    /// The running fiber has given way, made or woken another, or left something for one: what it
+    /// has may be in other hands from now on.
+    pub(crate) fn note_handoff(&self) {
+        self.handoffs.set(self.handoffs.get() + 1);
     }
 
     /// How many fibers are alive, without those of the pool that have no request.

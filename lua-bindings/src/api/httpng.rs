@@ -71,13 +71,20 @@ fn bind(stack: &mut Stack) -> Outcome {
     }
 }
 
-/// `set_metatables(req, io, flatten)`.
+/// `set_metatables(req, io, flatten, keep)`.
 fn set_metatables(stack: &mut Stack) -> Outcome {
-    stack.set_top(3);
+    stack.set_top(4);
+    let keep = stack.anchor();
     let flatten = stack.anchor();
     let io = stack.anchor();
     let req = stack.anchor();
-    realm().http.metatables.set(Metatables { req, io, flatten });
+    let metatables = Metatables {
+        req,
+        io,
+        flatten,
+        keep,
+    };
+    realm().http.metatables.set(metatables);
     Ok(0)
 }
 

@@ -30,7 +30,9 @@ impl Desk {
     const STATUS: Slot = 4;
     const HEADERS: Slot = 5;
     const BODY: Slot = 6;
-    const TOP: Slot = 6;
+    /// The `req` of the handler that runs.
+    const REQ: Slot = 7;
+    const TOP: Slot = 7;
 
     /// A Lua thread with everything in its place.
     fn set_up(realm: &Realm) -> Thread {
@@ -42,6 +44,7 @@ impl Desk {
         stack.push_str("status");
         stack.push_str("headers");
         stack.push_str("body");
+        stack.push_nil();
         debug_assert_eq!(stack.top(), Self::TOP);
         thread
     }
@@ -138,8 +141,12 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     };
     let worker_ticket = http.worker_ticket(ticket);
     http.mark(Mark::CallHandler, worker_ticket);
+    let handoffs = realm.handoffs.get();
     let called = thread.call(2, 1);
     http.mark(Mark::ExitHandler, worker_ticket);
+    if realm.handoffs.get() != handoffs {
+        request::keep(realm, ticket, &mut thread.stack(), Desk::REQ);
+    }
     let reply = match called {
         Called::Done => judge(realm, &mut thread.stack()),
         Called::Failed(failure) => Err(failure),
@@ -160,7 +167,8 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
         let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack, page));
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
-    stack.set_top(Desk::TOP);
+    stack.set_top(Desk::REQ - 1);
+    stack.push_nil();
     http.mark(Mark::ExitFiber, worker_ticket);
 }
 
@@ -199,6 +207,8 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
     let mut stack = thread.stack();
     stack.push_anchored(handler.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
+    stack.push_copy(-1);
+    stack.replace(Desk::REQ);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
     Some(Arc::clone(&site.path))
 }
