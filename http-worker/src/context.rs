@@ -10,6 +10,7 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::conn::Rule;
 use crate::files::Desk;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::routes::{App, FileSite, Routes, Serve, former};
@@ -87,6 +88,8 @@ pub(crate) struct Cx {
     spares: Vec<Box<Incoming>>,
     buffers: Vec<Vec<u8>>,
     body_bytes: usize,
+    /// What connections hold, as they have told.
+    held_bytes: usize,
     next_ticket: u64,
 }
 
@@ -123,6 +126,7 @@ impl Cx {
             spares: Vec::new(),
             buffers: Vec::new(),
             body_bytes: 0,
+            held_bytes: 0,
             next_ticket: 0,
         }
     }
@@ -349,6 +353,41 @@ impl Cx {
             self.body_bytes -= count;
             self.stats.body_bytes_held.set(self.body_bytes as u64);
         }
+    }
+
+    /// Requests of one connection that may wait for their answers. When berths are scarce it is
+    /// one for each, so that few clients cannot take them all.
+    pub(crate) fn pipeline_depth(&self) -> usize {
+        let is_scarce = self.shore.travelling() > self.shore.berths() / 2;
+        let depth = self.limits.pipeline_depth_count;
+        if is_scarce { depth.min(1) } else { depth }
+    }
+
+    /// How fast the body of a request must come.
+    pub(crate) fn receive_rule(&self) -> Rule {
+        Rule {
+            grace: self.limits.body_timeout,
+            rate: self.limits.receive_rate_bytes,
+        }
+    }
+
+    /// How fast a client must take what waits for it.
+    pub(crate) fn send_rule(&self) -> Rule {
+        Rule {
+            grace: self.limits.write_timeout,
+            rate: self.limits.send_rate_bytes,
+        }
+    }
+
+    /// A connection holds `now` bytes and held `before`.
+    pub(crate) fn weigh(&mut self, before: usize, now: usize) {
+        self.held_bytes = self.held_bytes - before + now;
+        self.stats.bytes_held.set(self.held_bytes as u64);
+    }
+
+    /// Whether all connections together hold more than they may.
+    pub(crate) fn is_overweight(&self) -> bool {
+        self.held_bytes > self.limits.held_bytes
     }
 
     /// The parser's part of the limits.

@@ -2,11 +2,13 @@
 //! time in the test's hands.
 
 mod bounds;
+mod conformance;
 mod doors;
 mod drawn;
 mod ending;
 mod files;
 mod gone;
+mod hostile;
 mod http;
 mod more;
 mod plain;

@@ -289,6 +289,7 @@ end
 ---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
+---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
 ---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer, and
 ---`draining`, which is 1 when the server ends.
 ---@return table<string, integer>

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Receipts, Routes, Worker, WorkerConfig};
+use http_worker::{Command, Guests, Listener, Receipts, Routes, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
@@ -58,6 +58,8 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
+    /// Counts the connections of each address, over all workers.
+    guests: Arc<Guests>,
     /// Who serves now.
     crew: Crew,
     /// Who became too many and has not ended yet.
@@ -89,6 +91,7 @@ impl Supervisor {
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
+            guests: Arc::default(),
             crew: Crew::default(),
             leaving: Crew::default(),
             numbers: Numbers::default(),
@@ -229,6 +232,9 @@ impl HttpControl for Supervisor {
             ("errors", tally.errors),
             ("shuttles", tally.shuttles),
             ("clients_gone", tally.clients_gone),
+            ("refused", tally.refused),
+            ("evicted", tally.evicted),
+            ("timeouts", tally.timeouts),
             ("bytes_in", tally.bytes_in),
             ("bytes_out", tally.bytes_out),
             ("threads", inner.crew.threads_count() as u64),
@@ -358,6 +364,7 @@ impl Inner {
         WorkerConfig {
             name,
             limits: limits(config),
+            guests: Arc::clone(&self.guests),
             listeners,
             routes: Arc::clone(&self.routes),
             witness,

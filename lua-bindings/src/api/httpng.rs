@@ -294,6 +294,9 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
             _ => TlsVersion::V12,
         },
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
+        max_conn_per_ip: number(stack, "max_conn_per_ip") as usize,
+        min_receive_rate_bytes: number(stack, "min_receive_rate") as u64,
+        min_send_rate_bytes: number(stack, "min_send_rate") as u64,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
         thread_termination_timeout_ms: (termination > 0.0)

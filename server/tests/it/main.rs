@@ -12,11 +12,13 @@
 )]
 
 mod allowance;
+mod attacks;
 mod cli;
 mod client;
 mod closing;
 mod cmodules;
 mod compat;
+mod conformance;
 mod cycles;
 mod demo;
 mod docs;
@@ -26,6 +28,7 @@ mod forms;
 mod graceful;
 mod handlers;
 mod harness;
+mod hostile;
 mod leavers;
 mod listeners;
 mod program;
