@@ -483,7 +483,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     }
     let is_orphan = http.with_trip(ticket, |trip| {
         if !trip.answered && !trip.is_orphan {
-            http.unpin(realm, trip, Mark::FiberUnrefs);
+            http.let_all_go(realm, trip, Mark::FiberUnrefs);
             http.mark(Mark::AskToFree, trip.worker_ticket);
             http.send(trip, Leg::Release);
         }

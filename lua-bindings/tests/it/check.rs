@@ -160,9 +160,12 @@ impl Play {
     }
 
     /// Sends a body in pieces of so many bytes, each when the one before was taken. If it is whole,
-    /// the last piece says so.
+    /// the last piece says so. What follows the end of a form nobody may want any more.
     pub(crate) fn send_body(&mut self, number: u64, body: &[u8], size: usize, is_whole: bool) {
         for (place, piece) in body.chunks(size).enumerate() {
+            if !self.bodies.contains_key(&number) {
+                return;
+            }
             let is_last = is_whole && (place + 1) * size >= body.len();
             self.send_bytes(number, if is_last { "last" } else { "piece" }, piece);
             self.run("turn\nlook");

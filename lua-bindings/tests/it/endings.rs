@@ -62,6 +62,36 @@ fn what_came_home_too_late_is_no_end() {
 }
 
 #[test]
+fn r4_what_came_home_too_late_is_let_go_if_the_client_left_meanwhile() {
+    let handler = "io:write('a') while not G.go do fiber.sleep(0.001) end\n\
+                   io:write(('b'):rep(2000)) END";
+    for (end, is_given_up) in [
+        ("io:close()", false),
+        ("return { body = ('c'):rep(2000) }", false),
+        ("while not G.enough do pcall(fiber.sleep, 100) end", true),
+    ] {
+        let handler = format!("{TELL}{}", handler.replace("END", end));
+        let mut play = Play::begin(World::new(Stage::Four), &handler);
+        play.run("GET /\nturn\nlook");
+        play.late_close(1);
+        play.run("gone 1\nturn");
+        if is_given_up {
+            assert_eq!(play.world.env.pins(), 1);
+            start(&mut play, "httpng.shutdown(1)");
+            play.world.asked.borrow_mut().stopped = true;
+            play.run("pass 1100");
+            assert_eq!(play.world.env.pins(), 0);
+            start(&mut play, "G.enough = true");
+            play.run("pass 10");
+        }
+        play.run("look");
+        let text = play.end();
+        assert!(text.ends_with("1 Release\n"), "{end}: {text}");
+        assert_eq!(text.matches("told gone").count(), 1, "{end}: {text}");
+    }
+}
+
+#[test]
 fn done_is_at_once_when_the_worker_needs_nobody() {
     let handler = "io:write('x', true) fiber.sleep(1)";
     let text = told(handler, "GET /\nturn\nlook\npass 1000");

@@ -79,6 +79,8 @@ enum Step {
     /// The client of this request leaves.
     Gone(usize),
     Pass,
+    /// As before, and nothing that the worker has sent is received.
+    Deaf,
     Reload,
 }
 
@@ -90,6 +92,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => any::<usize>().prop_map(Step::Answer),
         1 => any::<usize>().prop_map(Step::Gone),
         2 => Just(Step::Pass),
+        2 => Just(Step::Deaf),
         1 => Just(Step::Reload),
     ];
     proptest::collection::vec(step, 1..80)
@@ -147,6 +150,7 @@ impl Storm {
                 }
             }
             Step::Pass => self.world.pass(Duration::from_millis(1)),
+            Step::Deaf => self.world.pass_without_arrivals(Duration::from_millis(1)),
             Step::Reload => {
                 let status = self.world.run(&self.program);
                 assert_eq!(status, MainStatus::Finished, "{:?}", logged());

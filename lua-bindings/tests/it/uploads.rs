@@ -72,6 +72,19 @@ fn a_file_larger_than_bodies_in_memory_goes_to_the_disk_as_it_arrives() {
     }
 }
 
+#[test]
+fn what_follows_the_end_of_a_form_is_not_waited_for() {
+    let body = multipart("x");
+    let form = body.trim_end().as_bytes();
+    let text = ask(&keep_content("x"), MULTIPART, |play| {
+        play.send_body(1, form, form.len(), false);
+        let line = "INFO lua: large l.bin 1 true\n";
+        assert!(play.text().contains(line), "{}", play.text());
+        play.send_body(1, b"\r\n", 1, true);
+    });
+    assert!(text.ends_with("1 body Release\n"), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

@@ -136,7 +136,8 @@ fn l13_stubborn_handlers_hold_up_neither_a_decrease_nor_the_end() {
             let mut client = server.connect();
             client.get("/stubborn");
             client.head();
-            assert_eq!(client.part(), "begun");
+            // What follows may leave with it.
+            assert!(client.part().starts_with("begun"));
             client
         };
         let held: Vec<_> = (0..8).map(|_| begin()).collect();
