@@ -11,6 +11,7 @@ use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::files::Desk;
+use crate::http2::Texts;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::routes::{App, FileSite, Routes, Serve, former};
 use crate::stats::WorkerStats;
@@ -73,6 +74,8 @@ pub(crate) struct Cx {
     /// The same moment in seconds since 1970.
     pub(crate) unix_secs: u64,
     pub(crate) encoder: Encoder,
+    /// What HTTP/2 has of it ready.
+    pub(crate) texts: Texts,
     pub(crate) read: ReadBuffers,
     pub(crate) wheel: Wheel,
     /// Connections that have something to do although no event will say so.
@@ -115,6 +118,7 @@ impl Cx {
             now,
             unix_secs: 0,
             encoder: Encoder::new(server_name),
+            texts: Texts::default(),
             read: ReadBuffers::new(),
             wheel: Wheel::new(now),
             again: VecDeque::new(),

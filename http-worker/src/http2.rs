@@ -50,6 +50,7 @@ use slab::Slab;
 
 use self::budget::Budget;
 use self::ending::Parting;
+pub(crate) use self::fields::Texts;
 use self::pipe::{Io, Pipe};
 use self::ready::Ready;
 use self::stream::{Place, Stream};
@@ -235,6 +236,7 @@ impl Conn {
 
     fn advance(&mut self, cx: &mut Cx) -> Result<(), Broken> {
         let mut may_read = true;
+        self.pipe.borrow_mut().prepare(cx);
         for _ in 0..HTTP2_ROUNDS_PER_TURN_COUNT {
             self.flush(cx)?;
             if std::mem::take(&mut may_read) {
@@ -416,8 +418,10 @@ impl Conn {
         if !is_full {
             self.sent_at = cx.now;
         }
-        for buffer in self.pipe.borrow_mut().give_up_buffers() {
-            cx.recycle(buffer);
+        if self.streams.is_empty() {
+            for buffer in self.pipe.borrow_mut().give_up_buffers() {
+                cx.recycle(buffer);
+            }
         }
         if let Err(e) = self.watch(is_full, cx) {
             log::warn!("a connection of {} cannot be watched: {e}", self.peer);

@@ -99,11 +99,17 @@ impl Conn {
     }
 
     /// Says the head. A response that has no body ends the stream with it.
-    fn begin(&mut self, place: usize, shuttle: &Shuttle<Worker, Exchange>, len: usize, cx: &Cx) {
+    fn begin(
+        &mut self,
+        place: usize,
+        shuttle: &Shuttle<Worker, Exchange>,
+        len: usize,
+        cx: &mut Cx,
+    ) {
         let stream = &mut self.streams[place];
         let known_length = stream.is_last.then_some(len as u64);
         let body = ResponseBody::new(&shuttle.response, stream.is_head, known_length);
-        let head = fields::response(&shuttle.response, &body, &cx.encoder);
+        let head = fields::response(&shuttle.response, &body, &cx.encoder, &mut cx.texts);
         let is_empty = body.is_full() || (stream.is_last && len == 0 && body.missing() == 0);
         cx.stats.response(shuttle.response.status());
         let Reply::Unsaid(respond) = &mut stream.reply else {
@@ -288,7 +294,7 @@ impl Conn {
         match &mut stream.reply {
             Reply::Unsaid(respond) if !is_mute => {
                 cx.stats.response(500);
-                let head = fields::text(500, NO_ANSWER.len(), &cx.encoder);
+                let head = fields::text(500, NO_ANSWER.len(), &cx.encoder, &mut cx.texts);
                 let sent = respond.send_response(head, stream.is_head);
                 if let (Ok(mut send), false) = (sent, stream.is_head) {
                     let _ = send.send_data(Bytes::from_static(NO_ANSWER.as_bytes()), true);

@@ -82,8 +82,8 @@ impl Conn {
         self.open_files(cx);
     }
 
-    /// Opens what is asked for, in the order of asking, while not too many are open. True: there was
-    /// something.
+    /// Opens what is asked for, in the order of asking, while not too many are open. True: there
+    /// was something.
     pub(super) fn open_files(&mut self, cx: &mut Cx) -> bool {
         let mut moved = false;
         while let Some(&(place, ticket)) = self.asked.front() {
@@ -116,7 +116,7 @@ impl Conn {
         cx.stats.response(head.status());
         let stream = &mut self.streams[place];
         let mut plan = ResponseBody::new(head, stream.is_head, None);
-        let response = fields::response(head, &plan, &cx.encoder);
+        let response = fields::response(head, &plan, &cx.encoder, &mut cx.texts);
         let is_empty = plan.is_full();
         let load = FileLoad::new(body);
         cx.reuse(incoming);

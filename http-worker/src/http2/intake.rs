@@ -252,7 +252,7 @@ impl Conn {
         cx.stats.parse_errors.one();
         cx.stats.response(error.status);
         let stream = &mut self.streams[place];
-        let head = fields::refusal(error, &cx.encoder);
+        let head = fields::refusal(error, &cx.encoder, &mut cx.texts);
         if let Reply::Unsaid(respond) = &mut stream.reply {
             let sent = respond.send_response(head, stream.is_head);
             if let (Ok(mut send), false) = (sent, stream.is_head) {

@@ -64,6 +64,13 @@ impl Pipe {
         self.input.extend_from_slice(bytes);
     }
 
+    /// Lends it a buffer for what will be said.
+    pub(super) fn prepare(&mut self, cx: &mut Cx) {
+        if self.output.capacity() == 0 {
+            self.output = cx.buffer();
+        }
+    }
+
     /// Whether the engine has taken everything that was received.
     pub(super) fn is_drained(&self) -> bool {
         self.taken == self.input.len()
