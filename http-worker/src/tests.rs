@@ -3,6 +3,7 @@
 
 mod bounds;
 mod client2;
+mod conformance;
 mod doors;
 mod drawn;
 mod ending;
@@ -10,6 +11,7 @@ mod files;
 mod files2;
 mod floods;
 mod gone;
+mod hostile;
 mod http;
 mod http2;
 mod more;

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::blocking::Blocking;
 use crate::config::HttpControl;
 use crate::env::Stage;
 use crate::fibers::Fibers;
 use crate::host::HttpHost;
+use crate::limits::CANCELLED_WAIT_MS;
 use crate::raw::{Raise, Stack, Vm, may_park};
 use crate::stats::EnvStats;
 
@@ -17,6 +19,7 @@ pub(crate) struct Realm {
     pub(crate) vm: Vm,
     pub(crate) fibers: Fibers,
     pub(crate) http: HttpHost,
+    pub(crate) blocking: Blocking,
     pub(crate) control: RefCell<Box<dyn HttpControl>>,
     pub(crate) stats: Arc<EnvStats>,
     pub(crate) stage: Cell<Stage>,
@@ -58,7 +61,14 @@ impl Realm {
     ) -> Result<tx_runtime::Wakeup, Raise> {
         self.before_park(stack)?;
         let serving = self.stats.serving();
-        let wakeup = tx_runtime::park(deadline);
+        let wakeup = if tx_runtime::check_cancel() {
+            // Whoever caught the error and waits again must not keep the others from running.
+            let pause = Duration::from_millis(CANCELLED_WAIT_MS);
+            let _ = tx_runtime::park_uncancellable(tx_runtime::now().checked_add(pause));
+            tx_runtime::Wakeup::Cancelled
+        } else {
+            tx_runtime::park(deadline)
+        };
         self.stats.resumed(&serving);
         match wakeup {
             tx_runtime::Wakeup::Cancelled => Err(cancelled()),
@@ -78,7 +88,8 @@ impl Realm {
         }
     }
 
-    fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
+    /// To be asked before each park: the error to raise if blocking is refused here.
+    pub(crate) fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
         may_park(&self.vm, stack)
             .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
         self.http.before_park();

@@ -201,6 +201,7 @@ impl Conn {
             cx.discard(incoming);
         }
         cx.recycle(std::mem::take(&mut self.input));
+        self.let_go_of_weight(cx);
         cx.wheel.disarm(self.token.timer());
     }
 

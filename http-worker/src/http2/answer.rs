@@ -94,7 +94,6 @@ impl Conn {
             Reply::Unsaid(_) | Reply::Ended => 0,
         };
         stream.place = Place::Loaded(shuttle, cargo.cut(admitted));
-        stream.since = cx.now;
         self.feed(place, cx);
     }
 
@@ -157,10 +156,11 @@ impl Conn {
             _ => return,
         };
         if given > 0 {
-            stream.since = cx.now;
+            stream.pace.note(given, cx.send_rule(), cx.now);
             self.handed += given;
             self.budget.earn_bytes(given);
         }
+        stream.pace.run(matches!(gave, Gave::Blocked), cx.now);
         match gave {
             Gave::All => {
                 if ends && given > 0 {

@@ -123,7 +123,6 @@ impl Conn {
         let Reply::Unsaid(respond) = &mut stream.reply else {
             return;
         };
-        stream.since = cx.now;
         stream.is_last = true;
         match respond.send_response(response, is_empty) {
             Ok(send) if !is_empty => {

@@ -14,7 +14,7 @@ use http_proto::{Leg, PeerError, PeerErrorKind};
 use super::stream::{Lot, Place, Reply, Stream};
 use super::upload::Upload;
 use super::{Conn, fields};
-use crate::conn::{BodyTrip, length_of};
+use crate::conn::{BodyTrip, Pace, length_of};
 use crate::context::{Boarded, Cx, Incoming};
 use crate::limits::KEEP_BYTES;
 use crate::routes::files_for;
@@ -74,14 +74,17 @@ impl Conn {
             reply: Reply::Unsaid(respond),
             is_last: false,
             is_listed: false,
-            since: cx.now,
+            pace: Pace::default(),
             sent_mark: Some(Mark::ResponseToClient),
         };
         incoming.ticket = stream.ticket;
         incoming.trailers.clear();
         cx.mark(Mark::RequestArrives, stream.ticket);
         match read {
-            Ok(_) => stream.place = Place::Arriving(incoming, body),
+            Ok(_) => {
+                stream.pace.run(true, cx.now);
+                stream.place = Place::Arriving(incoming, body);
+            }
             Err(_) => cx.discard(incoming),
         }
         let place = self.streams.insert(stream);
@@ -126,7 +129,7 @@ impl Conn {
             };
             match next_piece(body, &mut waker) {
                 Piece::Bytes(bytes) => {
-                    stream.since = cx.now;
+                    stream.pace.note(bytes.len(), cx.receive_rule(), cx.now);
                     let max = stream.body_max_bytes;
                     if let Err(kind) = take_in(&bytes, incoming, body, max, cx) {
                         return self.refuse(place, &kind.into(), cx);
@@ -164,6 +167,7 @@ impl Conn {
         let stream = &mut self.streams[place];
         if let Place::Arriving(incoming, body) = std::mem::replace(&mut stream.place, Place::Done) {
             let body = incoming.streams.then_some(body);
+            stream.pace = Pace::default();
             stream.place = Place::Waiting(incoming, body);
             self.waiting.push_back((place, stream.ticket));
         }
@@ -179,7 +183,8 @@ impl Conn {
             let stream = self.streams.get(place);
             let stream = stream.filter(|stream| stream.ticket == ticket);
             if let Some(Place::Waiting(incoming, _)) = stream.map(|stream| &stream.place) {
-                if self.is_waiting {
+                // When berths are scarce each connection has one at a time.
+                if self.is_waiting || (cx.is_scarce() && self.travels()) {
                     return;
                 }
                 let Some(boarded) = cx.board(incoming.streams, self.has_turn) else {
@@ -191,6 +196,10 @@ impl Conn {
             }
             self.waiting.pop_front();
         }
+    }
+
+    fn travels(&self) -> bool {
+        self.streams.iter().any(|(_, stream)| stream.travels())
     }
 
     fn send(&mut self, place: usize, (mut shuttle, second): Boarded, cx: &mut Cx) {
@@ -215,7 +224,7 @@ impl Conn {
             if incoming.facts.expects_continue {
                 body.hold_back();
             }
-            Upload::new(body, from, stream.body_max_bytes, cx.now)
+            Upload::new(body, from, stream.body_max_bytes)
         });
         shuttle.body_berth = stream.upload.as_ref().map(|upload| upload.body.name());
         shuttle.worker_ticket = ticket;
