@@ -11,6 +11,7 @@ mod ending;
 mod holding;
 mod input;
 mod more;
+mod opening;
 mod outbox;
 mod pace;
 mod trips;
@@ -26,16 +27,20 @@ use mio::Interest;
 use mio::event::Event;
 use shuttle_core::{Shuttle, Worker};
 
+pub(crate) use self::body::BodyTrip;
 use self::ending::End;
+use self::opening::Opening;
 use self::outbox::Outbox;
-use self::pace::Pace;
-pub(crate) use self::pace::Rule;
+pub(crate) use self::pace::{Pace, Rule};
 use self::trips::Trip;
+pub(crate) use self::trips::makes_sense;
 use self::upload::Upload;
+pub(crate) use self::upload::length_of;
 use crate::accept::Accepted;
 use crate::context::{Cx, Incoming};
 use crate::guests::Guest;
 use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
+use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
@@ -50,20 +55,8 @@ pub(crate) enum Fate {
     Stays,
     /// It is over: say farewell and forget it.
     Over,
-}
-
-/// What the kernel has told of the socket. Edge-triggered: it says each of these once, and each
-/// stays true until a call on the socket shows otherwise.
-#[derive(Debug, Default)]
-struct Socket {
-    /// A read may give something.
-    has_input: bool,
-    /// The last write did not take everything.
-    is_full: bool,
-    /// The client's FIN is in the kernel, perhaps behind unread bytes.
-    has_fin: bool,
-    /// A read has given the end.
-    is_over: bool,
+    /// It turned out to speak HTTP/2: make it one that does, and serve that.
+    Turns,
 }
 
 /// What a connection waits for, which decides how long it may.
@@ -88,10 +81,12 @@ pub(crate) struct Conn {
     transport: Transport,
     peer: SocketAddr,
     /// Counts it among those of its address for as long as it lives.
-    _guest: Guest,
+    guest: Guest,
     local: Option<SocketAddr>,
     socket: Socket,
     engine: Engine,
+    /// Which protocol it speaks.
+    opening: Opening,
     /// Received and not consumed: a piece of a head, or requests that may not be read yet.
     input: Vec<u8>,
     /// The request being received, or complete and waiting.
@@ -156,10 +151,11 @@ impl Conn {
             },
             transport,
             peer,
-            _guest: guest,
+            guest,
             local,
             socket: Socket::default(),
             engine: Engine::new(cx.h1_limits()),
+            opening: Opening::Unknown,
             input: Vec::new(),
             incoming: None,
             upload: None,
@@ -200,15 +196,10 @@ impl Conn {
 
     /// Takes note of what the kernel says, and serves the connection.
     pub(crate) fn on_event(&mut self, event: &Event, cx: &mut Cx) -> Fate {
-        if event.is_error() || event.is_write_closed() {
+        if is_reset(event) {
             return self.on_reset();
         }
-        self.socket.has_input |= event.is_readable();
-        if event.is_writable() {
-            self.socket.is_full = false;
-        }
-        if event.is_read_closed() {
-            self.socket.has_input = true;
+        if self.socket.note(event) {
             self.on_fin(cx);
         }
         self.drive(cx)
@@ -260,6 +251,7 @@ impl Conn {
         self.file_bytes = FILE_TURN_BYTES;
         self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
+            Ok(()) if self.opening == Opening::Http2 => Fate::Turns,
             Ok(()) => self.settle_down(cx),
             Err(broken) => self.on_broken(&broken, cx),
         }

@@ -12,6 +12,7 @@ use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::conn::Rule;
 use crate::files::Desk;
+use crate::http2::Texts;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::routes::{App, FileSite, Routes, Serve, former};
 use crate::stats::WorkerStats;
@@ -50,6 +51,8 @@ fn berths_for(is_pair: bool) -> u16 {
 struct Note {
     /// Who waits for it; nobody after the response is over or its client gone.
     conn: Option<ConnToken>,
+    /// Which of its streams.
+    place: usize,
     /// Bytes of request body in it.
     body_bytes: usize,
 }
@@ -72,6 +75,8 @@ pub(crate) struct Cx {
     /// The same moment in seconds since 1970.
     pub(crate) unix_secs: u64,
     pub(crate) encoder: Encoder,
+    /// What HTTP/2 has of it ready.
+    pub(crate) texts: Texts,
     pub(crate) read: ReadBuffers,
     pub(crate) wheel: Wheel,
     /// Connections that have something to do although no event will say so.
@@ -116,6 +121,7 @@ impl Cx {
             now,
             unix_secs: 0,
             encoder: Encoder::new(server_name),
+            texts: Texts::default(),
             read: ReadBuffers::new(),
             wheel: Wheel::new(now),
             again: VecDeque::new(),
@@ -215,9 +221,20 @@ impl Cx {
 
     /// Notes who waits for the shuttle that is about to be sent.
     pub(crate) fn note(&mut self, shuttle: &Shuttle<Worker, Exchange>, conn: ConnToken) {
+        self.note_at(shuttle, conn, 0);
+    }
+
+    /// The same, for a stream of a connection that has several at once.
+    pub(crate) fn note_at(
+        &mut self,
+        shuttle: &Shuttle<Worker, Exchange>,
+        conn: ConnToken,
+        place: usize,
+    ) {
         let note = &mut self.notes[usize::from(shuttle.berth().index())];
         *note = Note {
             conn: Some(conn),
+            place,
             body_bytes: shuttle.body.len(),
         };
     }
@@ -225,6 +242,11 @@ impl Cx {
     /// Who waits for the shuttle that came home.
     pub(crate) fn owner(&self, berth: BerthId) -> Option<ConnToken> {
         self.notes[usize::from(berth.index())].conn
+    }
+
+    /// Which of its owner's streams waits for the shuttle that came home.
+    pub(crate) fn place(&self, berth: BerthId) -> usize {
+        self.notes[usize::from(berth.index())].place
     }
 
     /// Nobody waits for this berth any more.
@@ -358,9 +380,17 @@ impl Cx {
     /// Requests of one connection that may wait for their answers. When berths are scarce it is
     /// one for each, so that few clients cannot take them all.
     pub(crate) fn pipeline_depth(&self) -> usize {
-        let is_scarce = self.shore.travelling() > self.shore.berths() / 2;
         let depth = self.limits.pipeline_depth_count;
-        if is_scarce { depth.min(1) } else { depth }
+        if self.is_scarce() {
+            depth.min(1)
+        } else {
+            depth
+        }
+    }
+
+    /// Whether berths are scarce, so that nobody should have many.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.shore.travelling() > self.shore.berths() / 2
     }
 
     /// How fast the body of a request must come.

@@ -18,12 +18,13 @@ use slab::Slab;
 use crate::accept::{Doors, WAKE};
 use crate::clock::Clock;
 use crate::config::WorkerConfig;
-use crate::conn::{Conn, Fate};
+use crate::conn::Fate;
 use crate::context::Cx;
 use crate::control::Command;
 use crate::limits::{
     ARRIVALS_PER_TURN_COUNT, COMMANDS_PER_TURN_COUNT, EVENTS_PER_TURN_COUNT, UNFLUSHED_COUNT,
 };
+use crate::line::Line;
 use crate::stats::WorkerStats;
 use crate::token::ConnToken;
 
@@ -64,7 +65,7 @@ pub(crate) struct Core {
     events: Events,
     doors: Doors,
     commands: Receiver<Command>,
-    conns: Slab<Conn>,
+    conns: Slab<Line>,
     /// Connections accepted so far, for their tokens.
     accepted: usize,
     cx: Cx,
@@ -222,7 +223,7 @@ impl Core {
         }
         let mut answered = std::mem::take(&mut self.answered);
         for token in answered.drain(..) {
-            self.serve(token, Conn::drive);
+            self.serve(token, Line::drive);
         }
         self.answered = answered;
         self.serve_waiting();
@@ -231,10 +232,11 @@ impl Core {
 
     fn deliver(&mut self, shuttle: Shuttle<shuttle_core::Worker, Exchange>) {
         let owner = self.cx.owner(shuttle.berth());
+        let place = self.cx.place(shuttle.berth());
         let conn = owner.and_then(|token| find(&mut self.conns, token));
         let orphan = match conn {
             None => Some(shuttle),
-            Some(conn) => match conn.take_home(shuttle) {
+            Some(conn) => match conn.take_home(shuttle, place) {
                 Err(shuttle) => Some(shuttle),
                 Ok(()) => {
                     if conn.list() {
@@ -255,7 +257,7 @@ impl Core {
             let Some((token, _)) = self.cx.waiting.pop_front() else {
                 break;
             };
-            self.serve(token, Conn::on_turn);
+            self.serve(token, Line::on_turn);
         }
     }
 
@@ -266,7 +268,7 @@ impl Core {
             let Some(token) = self.cx.again.pop_front() else {
                 break;
             };
-            self.serve(token, Conn::drive);
+            self.serve(token, Line::drive);
         }
         count
     }
@@ -337,13 +339,24 @@ impl Core {
     }
 
     /// Serves a connection, if it is still there, and lets it go if that was its end.
-    fn serve(&mut self, token: ConnToken, serve: impl FnOnce(&mut Conn, &mut Cx) -> Fate) {
+    fn serve(&mut self, token: ConnToken, serve: impl FnOnce(&mut Line, &mut Cx) -> Fate) {
         let Some(conn) = find(&mut self.conns, token) else {
             return;
         };
-        if serve(conn, &mut self.cx) == Fate::Over {
-            self.conns.remove(token.index()).farewell(&mut self.cx);
+        match serve(conn, &mut self.cx) {
+            Fate::Stays => {}
+            Fate::Over => self.conns.remove(token.index()).farewell(&mut self.cx),
+            Fate::Turns => self.turn_over(token),
         }
+    }
+
+    /// Makes a connection one of HTTP/2, in the same place, and serves it.
+    fn turn_over(&mut self, token: ConnToken) {
+        let line = self.conns.remove(token.index());
+        let place = self.conns.vacant_entry();
+        debug_assert_eq!(place.key(), token.index(), "the place that was left last");
+        place.insert(line.turn(&mut self.cx));
+        self.serve(token, Line::drive);
     }
 
     fn serve_timers(&mut self) {
@@ -351,7 +364,7 @@ impl Core {
             let Some(conn) = self.conns.get(index as usize) else {
                 continue;
             };
-            self.serve(conn.token(), Conn::on_timer);
+            self.serve(conn.token(), Line::on_timer);
         }
     }
 
@@ -410,7 +423,7 @@ impl Core {
     }
 }
 
-fn find(conns: &mut Slab<Conn>, token: ConnToken) -> Option<&mut Conn> {
+fn find(conns: &mut Slab<Line>, token: ConnToken) -> Option<&mut Line> {
     conns
         .get_mut(token.index())
         .filter(|conn| conn.token() == token)

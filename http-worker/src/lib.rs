@@ -1,5 +1,5 @@
-//! A network thread for HTTP servers: sockets, TLS, HTTP/1.1 and limits on one mio loop, with the
-//! application on another thread, or on the same.
+//! A network thread for HTTP servers: sockets, TLS, HTTP/1.1, HTTP/2 and limits on one mio loop,
+//! with the application on another thread, or on the same.
 //!
 //! A [`Worker`] owns sockets. It reads requests, packs each into a shuttle of its
 //! [link](shuttle_core::link) and sends it to the other shore, "TX"; what comes back it writes to
@@ -57,6 +57,12 @@
 //!   together leave in one vectored write, lent bytes straight from where they lie.
 //! * `Continue` goes back when the socket has taken the part, so a slow client slows its handler.
 //!
+//! # HTTP/2
+//! A connection speaks it when its client has chosen it in the TLS handshake, or, in clear text,
+//! when its first bytes are the preface. Each stream is a trip of its own; answers leave as they
+//! come back. A stream that its client resets is to its trip what a connection that is lost is to
+//! the trips on it.
+//!
 //! # A client that leaves
 //! The worker watches for it always, also while nothing is to be read.
 //!
@@ -89,9 +95,12 @@ mod control;
 mod core;
 mod files;
 mod guests;
+mod http2;
 pub mod limits;
+mod line;
 mod listener;
 mod routes;
+mod socket;
 mod stats;
 mod timers;
 mod tls;

@@ -137,6 +137,54 @@ pub const UNFLUSHED_COUNT: usize = 128;
 /// One read from a socket. A request with a small body fits whole; a large body takes few calls.
 pub const READ_BYTES: usize = 64 * 1024;
 
+/// Streams that one HTTP/2 connection may have open at once. RFC 9113 section 6.5.2 advises 100 or
+/// more; load generators and proxies use that many, and so does a page with many pictures.
+pub const STREAMS_COUNT: usize = 128;
+
+/// Window of each HTTP/2 stream for the client's body: 128 KiB in a round trip of 50 ms are 20
+/// Mbit/s. What is for a site that streams stays here until it is read, so it is what a stream may
+/// hold; that of a connection is the sum of those of its streams.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+
+/// What an HTTP/2 connection has said and the socket not taken, at most; and the most that its
+/// streams may hand over before that was taken. One write of the kernel's favourite size.
+pub const HTTP2_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// What one stream may hand over before another has its turn: one frame of the usual size.
+pub const HTTP2_SHARE_BYTES: usize = 16 * 1024;
+
+/// Files that the streams of one HTTP/2 connection have open at once; others wait for their turn.
+/// Enough to fill the windows of a client that asks for many, and far from all descriptors.
+pub const HTTP2_FILES_COUNT: usize = 8;
+
+/// How often an HTTP/2 connection is served in one turn before others are.
+pub const HTTP2_ROUNDS_PER_TURN_COUNT: usize = 16;
+
+/// What each field counts beyond its bytes in HTTP/2's size of a head (RFC 9113 section 6.5.2).
+pub const HTTP2_FIELD_OVERHEAD_BYTES: usize = 32;
+
+/// Streams reset by us whose late frames are told apart from errors, on one connection.
+pub const HTTP2_RESETS_KEPT_COUNT: usize = 50;
+
+/// Streams of one HTTP/2 connection that may be reset by us for errors of the client in it. An
+/// honest client makes none.
+pub const HTTP2_ENGINE_RESETS_COUNT: usize = 256;
+
+/// What an HTTP/2 client may spend on frames that bring nothing before it has earned something:
+/// some 250 resets, PINGs or SETTINGS, or a thousand window updates. A page that is left while
+/// all its pictures load resets 128 streams.
+pub const HTTP2_BUDGET_COUNT: i64 = 1_000;
+
+/// What a second earns to that budget: five PINGs.
+pub const HTTP2_BUDGET_PER_SECOND_COUNT: i64 = 20;
+
+/// What an answer earns to that budget: as much as one reset costs.
+pub const HTTP2_EARN_ANSWER_COUNT: i64 = 4;
+
+/// So many bytes of answers earn one: clients send one or two window updates for each frame of at
+/// least this size.
+pub const HTTP2_EARN_BYTES: usize = 512;
+
 /// Slices given to one `writev`. The kernel takes 1024; more than this many per call gains
 /// nothing measurable and would cost stack. Head, frame and end of a response, and as many lent
 /// pieces between them as a shuttle has room for.
@@ -212,6 +260,7 @@ const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
 const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
+const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
 const _: () = assert!(FILE_COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
@@ -238,6 +287,9 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Requests of one connection waiting for answers at once, at least 1.
     pub pipeline_depth_count: usize,
+    /// Streams of one HTTP/2 connection open at once, at least 1. Connections that are open keep
+    /// what they were told.
+    pub streams_count: usize,
     /// Copied response bytes waiting on one connection.
     pub buffered_output_bytes: usize,
     /// Requests that may be with the other shore at once, at least 1; the link may have fewer
@@ -273,6 +325,7 @@ impl Default for Limits {
             fields_count: proto::FIELDS_MAX_COUNT,
             body_bytes: BODY_BYTES,
             pipeline_depth_count: PIPELINE_DEPTH_COUNT,
+            streams_count: STREAMS_COUNT,
             buffered_output_bytes: BUFFERED_OUTPUT_BYTES,
             shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
@@ -302,6 +355,7 @@ impl Limits {
     pub(crate) fn clamped(mut self) -> Self {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
         self.pipeline_depth_count = self.pipeline_depth_count.max(1);
+        self.streams_count = self.streams_count.max(1);
         self.shuttles_count = self.shuttles_count.max(1);
         self
     }

@@ -2,17 +2,22 @@
 //! time in the test's hands.
 
 mod bounds;
+mod client2;
 mod conformance;
 mod doors;
 mod drawn;
 mod ending;
 mod files;
+mod files2;
+mod floods;
 mod gone;
 mod hostile;
 mod http;
+mod http2;
 mod more;
 mod plain;
 mod storm;
+mod streams;
 mod tls;
 mod trips;
 mod uploads;

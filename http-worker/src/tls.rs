@@ -1,7 +1,7 @@
 //! TLS configuration: certificates from PEM, chosen by the name the client asks for.
 //!
-//! rustls with aws-lc-rs, versions 1.2 and 1.3, session tickets on, ALPN `http/1.1`. Errors are one
-//! line that starts with the text httpng's programs know and then names the file.
+//! rustls with aws-lc-rs, versions 1.2 and 1.3, session tickets on, ALPN `h2` and `http/1.1`.
+//! Errors are one line that starts with the text httpng's programs know and then names the file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -137,7 +137,7 @@ fn server_config(
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
     server.ticketer = aws_lc_rs::Ticketer::new().map_err(|e| TlsError::new(TEXT, None, e))?;
-    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(server)
 }
 

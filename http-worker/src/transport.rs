@@ -104,6 +104,12 @@ impl Transport {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
+    /// Whether the TLS handshake has chosen HTTP/2 (RFC 7301, RFC 9113 section 3.2).
+    pub(crate) fn speaks_http2(&self) -> bool {
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.alpn_protocol() == Some(b"h2"))
+    }
+
     /// Whether bytes taken before still wait for the socket.
     pub(crate) fn has_pending(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())

@@ -6,6 +6,7 @@
 //! server's whole process tree, which the load generator's own share of the machine cannot hide.
 
 mod cases;
+mod h2load;
 mod load;
 mod machine;
 mod process;
@@ -75,7 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     for case in &cases {
         fleet.check(case);
         for round in 0..rounds {
-            measure_round(&fleet, &load, case, round, seconds, &mut report)?;
+            let seconds = Duration::from_secs(u64::from(seconds));
+            measure_round(&fleet, &load, case, (round, seconds), &scratch, &mut report)?;
         }
         println!("{}", report.table_of(case));
     }
@@ -93,18 +95,18 @@ fn measure_round(
     fleet: &Fleet,
     load: &Load,
     case: &Case,
-    round: u32,
-    seconds: u32,
+    (round, time): (u32, Duration),
+    scratch: &process::Scratch,
     report: &mut Report,
 ) -> Result<(), String> {
     let able: Vec<_> = fleet.able(case).collect();
     for turn in 0..able.len() {
         let server = able[(turn + round as usize) % able.len()];
         if round == 0 {
-            load.run(server, case, WARM_UP)?;
+            load.run(server, case, WARM_UP, scratch)?;
         }
         let before = server.cpu_time()?;
-        let result = load.run(server, case, Duration::from_secs(u64::from(seconds)))?;
+        let result = load.run(server, case, time, scratch)?;
         let cpu = server.cpu_time()?.saturating_sub(before);
         report.add(Sample::new(server.name(), case.name, round, cpu, result));
     }

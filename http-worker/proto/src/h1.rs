@@ -16,11 +16,13 @@ mod framing;
 mod parse;
 mod trailer;
 
+pub(crate) use encode::framing;
 pub use encode::{
     Encoder, Ending, Framing, Outlook, ResponseBody, chunk_head, chunk_tail, encode_continue,
     last_chunk,
 };
 pub use engine::{Engine, Event, Phase, Step};
+pub(crate) use trailer::keep as keep_trailer;
 
 use crate::head::Version;
 use crate::limits;

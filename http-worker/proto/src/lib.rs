@@ -7,6 +7,7 @@
 //!
 //! - [`h1`] reads requests ([`h1::Engine`]) and writes responses ([`h1::Encoder`]) by RFC 9110
 //!   and RFC 9112. What is ambiguous is refused: 400, and the connection ends.
+//! - [`h2`] has what HTTP/2 says of the same messages; its frames are read elsewhere.
 //! - [`RequestHead`], [`ResponseHead`] and [`Fields`] keep a head as one buffer and ranges over
 //!   it. Clearing keeps the memory, so a connection that goes on allocates nothing.
 //! - [`Exchange`] is one request with its response as they travel between two threads, and
@@ -100,6 +101,7 @@ pub mod error;
 pub mod exchange;
 pub mod fuzzing;
 pub mod h1;
+pub mod h2;
 pub mod head;
 pub mod limits;
 pub mod sites;

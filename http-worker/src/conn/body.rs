@@ -47,12 +47,13 @@ pub(crate) struct BodyTrip {
 }
 
 impl BodyTrip {
-    /// A body whose shuttle was just boarded, for the request of this ticket.
+    /// A body whose shuttle was just boarded, for the request of this ticket: of a connection, and
+    /// of which of its streams.
     pub(crate) fn new(
         mut shuttle: Shuttle<Worker, Exchange>,
         ticket: u64,
         length: Option<u64>,
-        conn: ConnToken,
+        (conn, place): (ConnToken, usize),
         cx: &mut Cx,
     ) -> Self {
         if shuttle.leg() != Leg::Free {
@@ -61,7 +62,7 @@ impl BodyTrip {
         }
         shuttle.worker_ticket = ticket;
         shuttle.carries_body = true;
-        cx.note(&shuttle, conn);
+        cx.note_at(&shuttle, conn, place);
         Self {
             berth: shuttle.berth(),
             place: Place::Here(shuttle),

@@ -6,6 +6,7 @@ use http_proto::{BodyFault, Exchange, Leg, PeerError, PeerErrorKind};
 use shuttle_core::{Shuttle, Worker};
 
 use super::body::BodyTrip;
+use super::opening::Opening;
 use super::pace::Pace;
 use super::trips::Trip;
 use super::upload::{Upload, length_of};
@@ -54,6 +55,7 @@ impl Conn {
     /// difference.
     pub(super) fn take_in(&mut self, may_read: &mut bool, cx: &mut Cx) -> Result<bool, Broken> {
         let mut moved = self.board(cx);
+        self.judge_what_is_left();
         moved |= self.carry_body(cx);
         // The end of a body may be known without any further byte.
         if !self.input.is_empty() || self.upload_wants_input() {
@@ -95,6 +97,9 @@ impl Conn {
     }
 
     fn on_bytes(&mut self, bytes: &[u8], cx: &mut Cx) {
+        if !self.is_http1(bytes) {
+            return self.input.extend_from_slice(bytes);
+        }
         if self.input.is_empty() {
             let (consumed, _) = self.parse(bytes, cx);
             if consumed < bytes.len() {
@@ -127,7 +132,10 @@ impl Conn {
         }
         let mut at = 0;
         let mut progressed = false;
-        while self.end.is_none() && (self.is_inside() || self.may_begin(cx)) {
+        while self.opening == Opening::Http1
+            && self.end.is_none()
+            && (self.is_inside() || self.may_begin(cx))
+        {
             if at == bytes.len() && self.engine.phase() == Phase::Idle {
                 break;
             }
@@ -238,7 +246,7 @@ impl Conn {
         self.has_turn = false;
         let length = length_of(&incoming.facts);
         let ticket = incoming.ticket;
-        let body = second.map(|second| BodyTrip::new(second, ticket, length, self.token, cx));
+        let body = second.map(|second| BodyTrip::new(second, ticket, length, (self.token, 0), cx));
         self.send(shuttle, body, incoming, is_safe, cx);
         true
     }

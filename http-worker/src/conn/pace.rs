@@ -19,7 +19,7 @@ pub(crate) struct Rule {
 
 /// The clock of one client in one direction.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// What is used up of the grace, until `since`.
     spent: Duration,
     /// Since when it runs; it rests while the client is not what is waited for.
@@ -28,13 +28,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The client is waited for, or not any more.
-    pub(super) fn run(&mut self, is_waiting: bool, now: Instant) {
+    pub(crate) fn run(&mut self, is_waiting: bool, now: Instant) {
         self.settle(now);
         self.since = is_waiting.then_some(now);
     }
 
     /// The client has moved so many bytes.
-    pub(super) fn note(&mut self, bytes: usize, rule: Rule, now: Instant) {
+    pub(crate) fn note(&mut self, bytes: usize, rule: Rule, now: Instant) {
         self.settle(now);
         let nanos = (bytes as u64)
             .saturating_mul(1_000_000_000)
@@ -45,7 +45,7 @@ impl Pace {
 
     /// When the client has been too slow, should it move nothing until then. Nothing while the
     /// clock rests.
-    pub(super) fn due(&self, rule: Rule) -> Option<Instant> {
+    pub(crate) fn due(&self, rule: Rule) -> Option<Instant> {
         let left = rule.grace.saturating_sub(self.spent);
         self.since.map(|since| since + left)
     }

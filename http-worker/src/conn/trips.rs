@@ -182,7 +182,7 @@ impl Trip {
 }
 
 /// Whether the shuttle says something that the table of legs allows here.
-fn makes_sense(shuttle: &Shuttle<Worker, Exchange>) -> bool {
+pub(crate) fn makes_sense(shuttle: &Shuttle<Worker, Exchange>) -> bool {
     match shuttle.leg() {
         _ if shuttle.is_abandoned() => false,
         Leg::Write | Leg::Close => true,

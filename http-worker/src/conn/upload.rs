@@ -43,7 +43,7 @@ impl Upload {
 }
 
 /// How long a body will be, if that was said.
-pub(super) fn length_of(facts: &RequestFacts) -> Option<u64> {
+pub(crate) fn length_of(facts: &RequestFacts) -> Option<u64> {
     match facts.body {
         RequestBody::Length(length) => Some(length),
         RequestBody::None | RequestBody::Chunked => None,

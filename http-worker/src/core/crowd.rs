@@ -13,6 +13,7 @@ use crate::accept::Accepted;
 use crate::conn::Conn;
 use crate::guests::Guests;
 use crate::limits::{EVICT_IDLE_MS, EVICT_RETRY_MS, EVICT_SCAN_COUNT};
+use crate::line::Line;
 use crate::token::ConnToken;
 
 const EVICT_IDLE: Duration = Duration::from_millis(EVICT_IDLE_MS);
@@ -165,7 +166,7 @@ impl Core {
             Err(e) => return log::error!("TLS cannot be begun: {e}"),
         };
         match conn.register(&mut self.cx) {
-            Ok(()) => drop(place.insert(conn)),
+            Ok(()) => drop(place.insert(Line::Http1(conn))),
             Err(e) => log::warn!("a connection cannot be watched and is closed: {e}"),
         }
     }

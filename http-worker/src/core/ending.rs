@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Core;
-use crate::conn::Conn;
 use crate::limits::BACKLOG_COUNT;
+use crate::line::Line;
 
 /// Where a worker is between its beginning and its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,7 +78,7 @@ impl Core {
         self.doors.close(&self.cx.registry);
         self.cx.is_draining = true;
         for conn in self.conns.drain() {
-            Conn::stop(conn, &mut self.cx);
+            Line::stop(conn, &mut self.cx);
         }
         self.cx.again.clear();
         self.cx.waiting.clear();

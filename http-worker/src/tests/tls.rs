@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tempfile::TempDir;
 
+use super::client2::{Script, frames};
 use super::world::{Seen, Setup, World, readable, respond};
 use crate::{TlsConfig, TlsOptions, TlsVersion};
 
@@ -65,7 +66,7 @@ impl Shop {
             .unwrap()
             .with_root_certificates(self.roots.clone())
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     }
 }
@@ -167,6 +168,34 @@ fn requests_travel_encrypted_in_both_versions() {
         let expected = "HTTP/1.1 200 OK|Content-Length: 2||hi<open>";
         assert_eq!(secure.text(&world), expected);
         world.check_balance();
+    }
+}
+
+/// HTTP/2 is spoken when the handshake has chosen it, and then only.
+#[test]
+fn http2_is_chosen_in_the_handshake() {
+    let shop = Shop::new(false, &["h.test"]);
+    for version in BOTH {
+        let mut world = shop.world();
+        let mut config = Arc::unwrap_or_clone(shop.client(&[version]));
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+        let mut secure = Secure::new(&mut world, &Arc::new(config), "h.test");
+        let script = Script::new().settings().get(1, "/large").bytes();
+        secure.tls.writer().write_all(&script).unwrap();
+        secure.settle(&mut world);
+        assert_eq!(secure.tls.alpn_protocol(), Some(&b"h2"[..]));
+        assert!(world.held[0].https);
+        respond(&mut world);
+        secure.settle(&mut world);
+        let data = frames(&secure.got).matches("DATA 1").count();
+        assert!(data >= 4, "what the first window admits");
+        world.reset(secure.client);
+        world.go(http_proto::Leg::Release);
+        world.check_balance();
+        let mut secure = Secure::new(&mut world, &shop.client(&[version]), "h.test");
+        secure.tls.writer().write_all(&script).unwrap();
+        secure.settle(&mut world);
+        assert!(secure.text(&world).starts_with("HTTP/1.1 505 "));
     }
 }
 

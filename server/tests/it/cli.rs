@@ -196,6 +196,7 @@ fn the_wildcard_is_listened_on_by_default_for_both_families() {
     let setup = Setup {
         threads: 1,
         https: false,
+        http2: false,
     };
     let server = Server::start_own_listen(&path, setup, &[], files);
     let mut client = crate::client::Client::tcp(([127, 0, 0, 1], free).into());

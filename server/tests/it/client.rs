@@ -9,6 +9,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
 
+use crate::client2::Gateway;
 use crate::harness::{PATIENCE, TestCertificate, certificate};
 
 trait Wire: Read + Write + Send {}
@@ -95,21 +96,31 @@ impl Client {
         versions: &[&'static SupportedProtocolVersion],
     ) -> Self {
         let socket = socket(addr);
-        let mut roots = RootCertStore::empty();
-        for certificate in trusted {
-            roots.add((*certificate).clone()).unwrap();
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = name.to_owned().try_into().unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let wire = StreamOwned::new(session, socket.try_clone().unwrap());
         Self {
-            wire: Box::new(wire),
+            wire: Box::new(encrypted(&socket, name, trusted, versions, &[])),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// HTTP/2 in the words of HTTP/1, see [`Gateway`].
+    pub(crate) fn tcp2(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        Self {
+            wire: Box::new(Gateway::new(socket.try_clone().unwrap())),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The same through TLS.
+    pub(crate) fn tls2(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        let trusted = [&certificate().der];
+        let versions = rustls::DEFAULT_VERSIONS;
+        let wire = encrypted(&socket, "localhost", &trusted, versions, &[b"h2"]);
+        Self {
+            wire: Box::new(Gateway::new(wire)),
             socket,
             buffer: Vec::new(),
         }
@@ -257,6 +268,30 @@ impl Client {
     pub(crate) fn ended(&mut self) -> bool {
         self.rest().is_empty()
     }
+}
+
+/// TLS on a socket, with these protocols to choose from.
+fn encrypted(
+    socket: &TcpStream,
+    name: &str,
+    trusted: &[&CertificateDer<'static>],
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&[u8]],
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    for certificate in trusted {
+        roots.add((*certificate).clone()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    let name = name.to_owned().try_into().unwrap();
+    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(session, socket.try_clone().unwrap())
 }
 
 fn socket(addr: SocketAddr) -> TcpStream {

@@ -126,6 +126,7 @@ fn r34_r35_handlers_are_exchanged_under_way() {
         Setup {
             threads: 2,
             https: false,
+            http2: false,
         },
     );
     let mut client = server.connect();

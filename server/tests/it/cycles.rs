@@ -113,6 +113,7 @@ fn cycles(threads: u16, count: usize) {
     let setup = Setup {
         threads,
         https: false,
+        http2: false,
     };
     let server = Server::start_own_cfg(&path, setup, files);
     let stop = Arc::new(AtomicBool::new(false));

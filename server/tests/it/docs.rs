@@ -13,6 +13,7 @@ use crate::program::program;
 const SETUP: Setup = Setup {
     threads: 1,
     https: false,
+    http2: false,
 };
 
 /// The root of the repository.

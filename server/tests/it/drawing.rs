@@ -240,6 +240,7 @@ fn requests_are_drawn_into_a_file() {
         let setup = Setup {
             threads,
             https: false,
+            http2: false,
         };
         let options = ["--draw", path.to_str().unwrap()];
         let server = Server::start_with(&program(&routes), setup, &options);

@@ -114,6 +114,7 @@ fn a_handler_that_never_yields_is_reported_and_others_are_accepted() {
         let setup = Setup {
             threads,
             https: false,
+            http2: false,
         };
         let options = ["--stuck-after", "0.1", "--drain-timeout", "0.1"];
         let mut server = Server::start_with(&program(ROUTES), setup, &options);
@@ -252,6 +253,7 @@ fn a_program_that_never_yields_is_reported_too() {
     let setup = Setup {
         threads: 0,
         https: false,
+        http2: false,
     };
     let options = ["--stuck-after", "0.1", "--drain-timeout", "0"];
     let program = "require('httpng').cfg({ handler = function() end }) while true do end";

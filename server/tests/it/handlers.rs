@@ -169,7 +169,8 @@ fn request_fields_are_what_was_sent() {
         let https = if setup.https { "true" } else { "nil" };
         let shown = client.response().text();
         let expected = format!(
-            "PROPFIND|/p|q=%20&r|example.org|1.1|{https}|false|127.0.0.1|AF_INET|{}|abc|",
+            "PROPFIND|/p|q=%20&r|example.org|{}|{https}|false|127.0.0.1|AF_INET|{}|abc|",
+            setup.version(),
             server.addr.port()
         );
         let fields = shown

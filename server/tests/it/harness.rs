@@ -17,45 +17,50 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Setup {
     pub(crate) threads: u16,
     pub(crate) https: bool,
+    pub(crate) http2: bool,
 }
 
 impl Setup {
     /// A new connection to `addr`.
     pub(crate) fn connect(self, addr: SocketAddr) -> Client {
-        if self.https {
-            Client::tls(addr)
-        } else {
-            Client::tcp(addr)
+        match (self.https, self.http2) {
+            (false, false) => Client::tcp(addr),
+            (true, false) => Client::tls(addr),
+            (false, true) => Client::tcp2(addr),
+            (true, true) => Client::tls2(addr),
         }
+    }
+
+    /// The version of HTTP that its clients speak.
+    pub(crate) fn version(self) -> &'static str {
+        if self.http2 { "2.0" } else { "1.1" }
     }
 }
 
+const fn setup(threads: u16, https: bool, http2: bool) -> Setup {
+    Setup {
+        threads,
+        https,
+        http2,
+    }
+}
+
+/// HTTP/1 in every way to serve: for what HTTP/2 has not.
+pub(crate) const HTTP1: [Setup; 6] = [
+    SETUPS[0], SETUPS[1], SETUPS[2], SETUPS[3], SETUPS[4], SETUPS[5],
+];
+
 /// Every way to serve that the tests go through.
-pub(crate) const SETUPS: [Setup; 6] = [
-    Setup {
-        threads: 0,
-        https: false,
-    },
-    Setup {
-        threads: 1,
-        https: false,
-    },
-    Setup {
-        threads: 2,
-        https: false,
-    },
-    Setup {
-        threads: 0,
-        https: true,
-    },
-    Setup {
-        threads: 1,
-        https: true,
-    },
-    Setup {
-        threads: 2,
-        https: true,
-    },
+pub(crate) const SETUPS: [Setup; 9] = [
+    setup(0, false, false),
+    setup(1, false, false),
+    setup(2, false, false),
+    setup(0, true, false),
+    setup(1, true, false),
+    setup(2, true, false),
+    setup(0, false, true),
+    setup(1, true, true),
+    setup(2, false, true),
 ];
 
 /// Plain HTTP for the three thread models: for what does not depend on the transport.
@@ -175,7 +180,7 @@ impl Server {
 
     /// The same, with so many descriptors at most, and HTTPS if wanted.
     pub(crate) fn start_free(program: &str, https: bool, descriptors: u32) -> Self {
-        let setup = Setup { threads: 0, https };
+        let setup = setup(0, https, false);
         let files = tempfile::tempdir().unwrap();
         let path = files.path().join("app.lua");
         std::fs::write(&path, program).unwrap();

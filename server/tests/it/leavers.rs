@@ -207,6 +207,7 @@ fn connections_that_say_nothing_cost_nothing() {
     let setup = Setup {
         threads: 1,
         https: false,
+        http2: false,
     };
     let server = Server::start(&program(ROUTES), setup);
     let silent: Vec<_> = (0..200)

@@ -62,6 +62,7 @@ fn start(
     let setup = Setup {
         threads,
         https: false,
+        http2: false,
     };
     let server = Server::start_own_cfg(&path, setup, files);
     (World { server, folder }, made)

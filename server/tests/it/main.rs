@@ -15,6 +15,7 @@ mod allowance;
 mod attacks;
 mod cli;
 mod client;
+mod client2;
 mod closing;
 mod cmodules;
 mod compat;

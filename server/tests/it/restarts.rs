@@ -80,6 +80,7 @@ fn r37_refused_starts_leak_nothing() {
         let setup = Setup {
             threads: 3,
             https: false,
+            http2: false,
         };
         let files = tempfile::tempdir().unwrap();
         let path = files.path().join("app.lua");

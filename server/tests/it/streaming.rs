@@ -282,10 +282,12 @@ fn thousands_of_small_writes() {
         Setup {
             threads: 0,
             https: false,
+            http2: false,
         },
         Setup {
             threads: 1,
             https: true,
+            http2: false,
         },
     ] {
         let server = Server::start(&program(&[("/", route)]), setup);

@@ -1,8 +1,8 @@
-//! HTTP/1.1 through the whole server: what a client may do with one connection.
+//! HTTP through the whole server: what a client may do with one connection.
 
 use std::fmt::Write as _;
 
-use crate::harness::{PLAIN, SETUPS, Server};
+use crate::harness::{HTTP1, PLAIN, SETUPS, Server};
 use crate::program::{program, program_with};
 
 const ROUTES: &[(&str, &str)] = &[
@@ -96,7 +96,7 @@ fn continue_is_sent_when_the_body_is_wanted() {
 
 #[test]
 fn one_connection_serves_many_requests_and_close_is_obeyed() {
-    for setup in SETUPS {
+    for setup in HTTP1 {
         let server = Server::start(&program(ROUTES), setup);
         let mut client = server.connect();
         for i in 0..100 {

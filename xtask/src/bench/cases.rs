@@ -9,6 +9,8 @@ pub(super) enum Ask {
     Post(usize),
     /// So many GETs at once on each connection.
     Pipeline(usize),
+    /// HTTP/2, so many GETs at once on each connection.
+    Streams(usize),
 }
 
 /// One row of work.
@@ -58,6 +60,24 @@ pub(super) const CASES: &[Case] = &[
     Case {
         ask: Ask::Pipeline(16),
         ..get("pipeline-16", "/hello", 64, 14)
+    },
+    Case {
+        ask: Ask::Streams(32),
+        ..get("h2-hello-8x32", "/hello", 8, 14)
+    },
+    Case {
+        ask: Ask::Streams(32),
+        tls: true,
+        ..get("h2-hello-tls-8x32", "/hello", 8, 14)
+    },
+    Case {
+        ask: Ask::Streams(8),
+        ..get("h2-64k-8x8", "/64k", 8, 64 * KIB)
+    },
+    Case {
+        ask: Ask::Streams(8),
+        tls: true,
+        ..get("h2-64k-tls-8x8", "/64k", 8, 64 * KIB)
     },
 ];
 

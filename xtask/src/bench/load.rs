@@ -1,4 +1,5 @@
-//! The load: `wrk`, one thread, told by `bench/wrk.lua` what to send and how to report.
+//! The load: `wrk`, one thread, told by `bench/wrk.lua` what to send and how to report; for HTTP/2
+//! `h2load`.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -6,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::cases::{Ask, Case};
-use super::machine;
-use super::process::pinned;
+use super::process::{Scratch, pinned};
 use super::servers::Server;
+use super::{h2load, machine};
 use crate::workspace::{root, stdout_of};
 
 /// What wrk counted in one run.
@@ -58,7 +59,12 @@ impl Load {
         server: &Server,
         case: &Case,
         time: Duration,
+        scratch: &Scratch,
     ) -> Result<Counted, String> {
+        let cpus = self.cpus.as_deref();
+        if let Ask::Streams(streams) = case.ask {
+            return h2load::run(server, case, streams, time, scratch, cpus);
+        }
         let mut wrk = Command::new("wrk");
         wrk.args([
             "-t1",
@@ -69,14 +75,14 @@ impl Load {
         .arg(root().join("bench/wrk.lua"))
         .args([&server.url(case), "--"])
         .args(words(case.ask));
-        let output = stdout_of(&mut pinned(&wrk, self.cpus.as_deref()))?;
+        let output = stdout_of(&mut pinned(&wrk, cpus))?;
         parse(&output).ok_or_else(|| format!("wrk reported nothing:\n{output}"))
     }
 }
 
 fn words(ask: Ask) -> Vec<String> {
     match ask {
-        Ask::Get => vec!["plain".to_owned()],
+        Ask::Get | Ask::Streams(_) => vec!["plain".to_owned()],
         Ask::Post(bytes) => vec!["post".to_owned(), bytes.to_string()],
         Ask::Pipeline(count) => vec!["pipeline".to_owned(), count.to_string()],
     }

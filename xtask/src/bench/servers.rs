@@ -47,6 +47,8 @@ enum Kind {
 pub(super) struct Server {
     name: String,
     port: u16,
+    /// Clear text with HTTP/2: the same port, where a server can tell them apart.
+    http2_port: u16,
     tls_port: u16,
     running: Running,
     /// Cases it answered wrongly, with what was wrong.
@@ -65,10 +67,10 @@ impl Server {
     }
 
     pub(super) fn url(&self, case: &Case) -> String {
-        let (scheme, port) = if case.tls {
-            ("https", self.tls_port)
-        } else {
-            ("http", self.port)
+        let (scheme, port) = match (case.tls, case.ask) {
+            (true, _) => ("https", self.tls_port),
+            (false, Ask::Streams(_)) => ("http", self.http2_port),
+            (false, _) => ("http", self.port),
         };
         format!("{scheme}://127.0.0.1:{port}{}", case.path)
     }
@@ -203,7 +205,12 @@ impl Kind {
         cpus: Option<&str>,
     ) -> Result<Server, String> {
         let (port, tls_port) = (free_port()?, free_port()?);
-        let mut command = self.command(scratch, certificate, port, tls_port)?;
+        let http2_port = match self {
+            Self::Nginx => free_port()?,
+            _ => port,
+        };
+        let ports = [port, http2_port, tls_port];
+        let mut command = self.command(scratch, certificate, ports)?;
         command
             .env("BENCH_PORT", port.to_string())
             .env("BENCH_TLS_PORT", tls_port.to_string())
@@ -216,6 +223,7 @@ impl Kind {
         Ok(Server {
             name: name.to_owned(),
             port,
+            http2_port,
             tls_port,
             running,
             unable: HashMap::new(),
@@ -226,13 +234,13 @@ impl Kind {
         self,
         scratch: &Scratch,
         certificate: &Certificate,
-        port: u16,
-        tls_port: u16,
+        [port, http2_port, tls_port]: [u16; 3],
     ) -> Result<Command, String> {
         let fill = |template: &str, modules: &str, user: &str| {
             let text = read(&root().join("bench").join(template))?;
             let pairs = [
                 ("@PORT@", port.to_string()),
+                ("@HTTP2_PORT@", http2_port.to_string()),
                 ("@TLS_PORT@", tls_port.to_string()),
                 (
                     "@CERTIFICATE@",
@@ -355,9 +363,15 @@ fn ask_once(server: &Server, case: &Case) -> Result<(), String> {
     let mut curl = installed("curl")?;
     curl.args(["-sk", "--max-time", CHECK_SECS, "-o", "/dev/null"])
         .args(["-w", "%{http_code} %{size_download}"]);
-    if let Ask::Post(bytes) = case.ask {
-        curl.args(["-H", "expect:", "--data-binary"])
-            .arg("x".repeat(bytes));
+    match case.ask {
+        Ask::Post(bytes) => {
+            curl.args(["-H", "expect:", "--data-binary"])
+                .arg("x".repeat(bytes));
+        }
+        Ask::Streams(_) => {
+            curl.arg("--http2-prior-knowledge");
+        }
+        Ask::Get | Ask::Pipeline(_) => {}
     }
     let got = stdout_of(curl.arg(server.url(case)))?;
     let want = format!("200 {}", case.answer_bytes);
@@ -376,6 +390,7 @@ mod tests {
     fn every_word_of_the_templates_is_filled() {
         let known = [
             "PORT",
+            "HTTP2_PORT",
             "TLS_PORT",
             "CERTIFICATE",
             "KEY",

@@ -151,6 +151,19 @@ impl Encoder {
         }
     }
 
+    /// The value of `Date`, for engines that write heads in another way.
+    #[must_use]
+    pub fn date(&self) -> &[u8] {
+        self.date.as_bytes()
+    }
+
+    /// The value of `Server`, if there is one.
+    #[must_use]
+    pub fn server(&self) -> Option<&[u8]> {
+        let line = self.lines[self.server_start..].strip_prefix(b"Server: ")?;
+        line.strip_suffix(b"\r\n")
+    }
+
     fn date_and_server(&self, has_date: bool, has_server: bool, out: &mut Vec<u8>) {
         let start = if has_date { self.server_start } else { 0 };
         let end = if has_server {
@@ -163,7 +176,7 @@ impl Encoder {
 }
 
 /// How the body goes, and what the head says about it: to HEAD, what it would say to GET.
-fn framing(
+pub(crate) fn framing(
     head: &ResponseHead,
     request: &RequestFacts,
     known_length: Option<u64>,

@@ -33,7 +33,8 @@ pub(super) fn section(input: &[u8], trailers: &mut Fields) -> Result<Option<usiz
     }
 }
 
-fn keep(name: &[u8], value: &[u8], trailers: &mut Fields) -> Result<(), PeerErrorKind> {
+/// Takes one field, unless it is one that is needed before the body.
+pub(crate) fn keep(name: &[u8], value: &[u8], trailers: &mut Fields) -> Result<(), PeerErrorKind> {
     let before = trailers.len();
     trailers.push(name, value);
     let lower = trailers.spans[before].0.of(&trailers.bytes);
