@@ -69,7 +69,9 @@ impl Doors {
         let Listener { socket, tls } = listener;
         socket.set_nonblocking(true)?;
         // Bound by others, it may lack the option that `bind` sets; accepted sockets inherit it.
-        socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
+        let options = socket2::SockRef::from(&socket);
+        options.set_tcp_nodelay(true)?;
+        bound_unsent(&options);
         let addr = socket.local_addr()?;
         let mut socket = TcpListener::from_std(socket);
         let place = self.doors.vacant_entry();
@@ -280,6 +282,18 @@ fn is_about_the_client(e: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(e.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
+
+/// Accepted sockets inherit it. Where it cannot be had, slow readers are seen less finely.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_unsent(socket: &socket2::SockRef<'_>) {
+    let bound = crate::limits::UNSENT_BYTES;
+    if let Err(e) = socket.set_tcp_notsent_lowat(bound) {
+        log::debug!("TCP_NOTSENT_LOWAT cannot be set: {e}");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_unsent(_: &socket2::SockRef<'_>) {}
 
 fn token(index: usize) -> Token {
     Token(WAKE.0 - 1 - index)

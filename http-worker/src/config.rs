@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http_proto::drawing::Witness;
 
 use crate::access::Reporting;
+use crate::guests::Guests;
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::routes::Routes;
@@ -17,6 +18,8 @@ pub struct WorkerConfig {
     pub name: String,
     /// The bounds it keeps.
     pub limits: Limits,
+    /// Who counts the connections of each address: the same one for all workers of a server.
+    pub guests: Arc<Guests>,
     /// Where it listens. Each worker has its own sockets, see [`bind`](crate::bind).
     pub listeners: Vec<Listener>,
     /// Who serves what.
@@ -34,6 +37,7 @@ impl Default for WorkerConfig {
         Self {
             name: "http-worker".to_owned(),
             limits: Limits::default(),
+            guests: Arc::default(),
             listeners: Vec::new(),
             routes: Arc::default(),
             server_name: Some("httpng".to_owned()),

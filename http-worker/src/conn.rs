@@ -8,10 +8,12 @@
 
 mod body;
 mod ending;
+mod holding;
 mod input;
 mod more;
 mod opening;
 mod outbox;
+mod pace;
 mod report;
 mod trips;
 mod upload;
@@ -30,6 +32,7 @@ pub(crate) use self::body::BodyTrip;
 use self::ending::End;
 use self::opening::Opening;
 use self::outbox::Outbox;
+pub(crate) use self::pace::{Pace, Rule};
 use self::trips::Trip;
 pub(crate) use self::trips::makes_sense;
 use self::upload::Upload;
@@ -37,6 +40,7 @@ pub(crate) use self::upload::length_of;
 use crate::accept::Accepted;
 use crate::access::AccessRecord;
 use crate::context::{Cx, Incoming};
+use crate::guests::Guest;
 use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
@@ -78,6 +82,8 @@ pub(crate) struct Conn {
     token: ConnToken,
     transport: Transport,
     peer: SocketAddr,
+    /// Counts it among those of its address for as long as it lives.
+    guest: Guest,
     local: Option<SocketAddr>,
     socket: Socket,
     engine: Engine,
@@ -117,6 +123,11 @@ pub(crate) struct Conn {
     /// What it waits for, and since when.
     wait: Wait,
     since: Instant,
+    /// How fast the body of a request comes, and how fast the client reads.
+    pace_in: Pace,
+    pace_out: Pace,
+    /// What it was last weighed with.
+    weight: usize,
     /// What was last told to the kernel: whether writability is of interest.
     watches_writes: bool,
 }
@@ -126,6 +137,7 @@ impl Conn {
     /// The TLS configuration is of no use.
     pub(crate) fn new(
         accepted: Accepted,
+        guest: Guest,
         token: ConnToken,
         cx: &Cx,
     ) -> Result<Self, rustls::Error> {
@@ -145,6 +157,7 @@ impl Conn {
             },
             transport,
             peer,
+            guest,
             local,
             socket: Socket::default(),
             engine: Engine::new(cx.h1_limits()),
@@ -166,6 +179,9 @@ impl Conn {
             is_again: false,
             looks_left: 0,
             since: cx.now,
+            pace_in: Pace::default(),
+            pace_out: Pace::default(),
+            weight: 0,
             watches_writes: false,
         })
     }
@@ -266,7 +282,7 @@ impl Conn {
 
     /// Computes what the connection waits for, after everything that could be done was done.
     fn settle_down(&mut self, cx: &mut Cx) -> Fate {
-        if self.end_if_due(cx) == Fate::Over {
+        if self.end_if_due(cx) == Fate::Over || self.hold(cx) == Fate::Over {
             return Fate::Over;
         }
         let reads_on = self.socket.has_input && self.wants_input(cx);
@@ -317,7 +333,7 @@ impl Conn {
             return Wait::Handshake;
         }
         match self.engine.phase() {
-            _ if self.has_complete_request() => Wait::Trip,
+            _ if self.has_complete_request() || self.owes_continue() => Wait::Trip,
             // Never while it is us who make the client wait.
             Phase::Body if self.upload.is_some() && !self.upload_waits_for_client() => Wait::Trip,
             Phase::Body => Wait::Body,
@@ -329,16 +345,33 @@ impl Conn {
         }
     }
 
-    /// How long that may last.
+    /// How long that may last at all.
     fn patience(&self, cx: &Cx) -> Option<Duration> {
         match self.wait {
             _ if self.is_parting(cx) => Some(PARTING),
             Wait::Handshake | Wait::Head => Some(cx.limits.header_timeout),
-            Wait::Body => Some(cx.limits.body_timeout),
-            Wait::Reader => Some(cx.limits.write_timeout),
             Wait::Idle => Some(cx.limits.idle_timeout),
             Wait::Linger => Some(cx.limits.linger_timeout),
-            Wait::Trip => None,
+            Wait::Trip | Wait::Body | Wait::Reader => None,
+        }
+    }
+
+    /// When that will have lasted too long, should nothing move until then.
+    fn deadline(&self, cx: &Cx) -> Option<Instant> {
+        match self.wait {
+            Wait::Body => self.pace_in.due(self.receive_rule(cx)),
+            Wait::Reader => self.pace_out.due(cx.send_rule()),
+            _ => self.patience(cx).map(|patience| self.since + patience),
+        }
+    }
+
+    /// How fast a client must send its body. One that is read as it comes may be endless and slow
+    /// (it takes no memory to speak of), so only silence counts.
+    fn receive_rule(&self, cx: &Cx) -> Rule {
+        let usual = cx.receive_rule();
+        match self.upload {
+            Some(_) => Rule { rate: 0, ..usual },
+            None => usual,
         }
     }
 
@@ -355,9 +388,11 @@ impl Conn {
         if wait != self.wait {
             self.wait = wait;
             self.since = cx.now;
+            self.pace_in.run(wait == Wait::Body, cx.now);
+            self.pace_out.run(wait == Wait::Reader, cx.now);
         }
-        if let Some(patience) = self.patience(cx) {
-            cx.wheel.arm(self.token.timer(), self.since + patience);
+        if let Some(at) = self.deadline(cx) {
+            cx.wheel.arm(self.token.timer(), at);
         }
     }
 
@@ -370,17 +405,23 @@ impl Conn {
 
     /// The timer has fired, perhaps for a deadline that has moved since.
     pub(crate) fn on_timer(&mut self, cx: &mut Cx) -> Fate {
-        let Some(patience) = self.patience(cx) else {
+        let Some(at) = self.deadline(cx) else {
             return Fate::Stays;
         };
-        if cx.now < self.since + patience {
-            cx.wheel.arm(self.token.timer(), self.since + patience);
+        if cx.now < at {
+            cx.wheel.arm(self.token.timer(), at);
             return Fate::Stays;
         }
         if self.is_parting(cx) {
             return self.drive(cx);
         }
         self.on_timeout(cx)
+    }
+
+    /// Since when it has nothing to do but wait for its client to ask for something.
+    pub(crate) fn awaits_request_since(&self) -> Option<Instant> {
+        let asks = matches!(self.wait, Wait::Handshake | Wait::Head | Wait::Idle);
+        (asks && self.trips.is_empty()).then_some(self.since)
     }
 
     /// Lets go of memory that is of no use while nothing happens.

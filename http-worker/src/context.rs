@@ -10,7 +10,9 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead, RequestId};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::conn::Rule;
 use crate::files::Desk;
+use crate::http2::Texts;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::reports::Reports;
 use crate::routes::{App, FileSite, Routes, Serve, former};
@@ -76,6 +78,8 @@ pub(crate) struct Cx {
     /// The same moment in seconds since 1970.
     pub(crate) unix_secs: u64,
     pub(crate) encoder: Encoder,
+    /// What HTTP/2 has of it ready.
+    pub(crate) texts: Texts,
     pub(crate) read: ReadBuffers,
     pub(crate) wheel: Wheel,
     /// Connections that have something to do although no event will say so.
@@ -94,6 +98,8 @@ pub(crate) struct Cx {
     spares: Vec<Box<Incoming>>,
     buffers: Vec<Vec<u8>>,
     body_bytes: usize,
+    /// What connections hold, as they have told.
+    held_bytes: usize,
     next_ticket: u64,
 }
 
@@ -120,6 +126,7 @@ impl Cx {
             now,
             unix_secs: 0,
             encoder: Encoder::new(server_name),
+            texts: Texts::default(),
             read: ReadBuffers::new(),
             wheel: Wheel::new(now),
             again: VecDeque::new(),
@@ -131,6 +138,7 @@ impl Cx {
             spares: Vec::new(),
             buffers: Vec::new(),
             body_bytes: 0,
+            held_bytes: 0,
             next_ticket: 0,
         }
     }
@@ -373,6 +381,49 @@ impl Cx {
             self.body_bytes -= count;
             self.stats.body_bytes_held.set(self.body_bytes as u64);
         }
+    }
+
+    /// Requests of one connection that may wait for their answers. When berths are scarce it is
+    /// one for each, so that few clients cannot take them all.
+    pub(crate) fn pipeline_depth(&self) -> usize {
+        let depth = self.limits.pipeline_depth_count;
+        if self.is_scarce() {
+            depth.min(1)
+        } else {
+            depth
+        }
+    }
+
+    /// Whether berths are scarce, so that nobody should have many.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.shore.travelling() > self.shore.berths() / 2
+    }
+
+    /// How fast the body of a request must come.
+    pub(crate) fn receive_rule(&self) -> Rule {
+        Rule {
+            grace: self.limits.body_timeout,
+            rate: self.limits.receive_rate_bytes,
+        }
+    }
+
+    /// How fast a client must take what waits for it.
+    pub(crate) fn send_rule(&self) -> Rule {
+        Rule {
+            grace: self.limits.write_timeout,
+            rate: self.limits.send_rate_bytes,
+        }
+    }
+
+    /// A connection holds `now` bytes and held `before`.
+    pub(crate) fn weigh(&mut self, before: usize, now: usize) {
+        self.held_bytes = self.held_bytes - before + now;
+        self.stats.bytes_held.set(self.held_bytes as u64);
+    }
+
+    /// Whether all connections together hold more than they may.
+    pub(crate) fn is_overweight(&self) -> bool {
+        self.held_bytes > self.limits.held_bytes
     }
 
     /// The parser's part of the limits.

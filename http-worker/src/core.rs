@@ -15,10 +15,10 @@ use mio::{Events, Poll, Registry};
 use shuttle_core::{Shuttle, Sleep, WorkerShore};
 use slab::Slab;
 
-use crate::accept::{Accepted, Doors, WAKE};
+use crate::accept::{Doors, WAKE};
 use crate::clock::Clock;
 use crate::config::WorkerConfig;
-use crate::conn::{Conn, Fate};
+use crate::conn::Fate;
 use crate::context::Cx;
 use crate::control::Command;
 use crate::limits::{
@@ -28,8 +28,10 @@ use crate::line::Line;
 use crate::stats::WorkerStats;
 use crate::token::ConnToken;
 
+mod crowd;
 mod ending;
 
+use crowd::Crowd;
 use ending::Stage;
 
 /// When the other shore is told of what was sent to it.
@@ -69,6 +71,8 @@ pub(crate) struct Core {
     cx: Cx,
     clock: Clock,
     stage: Stage,
+    /// Who may come in, and who has to make room.
+    crowd: Crowd,
     /// The bell rang: there may be commands.
     was_woken: bool,
     /// The last look at the kernel, without waiting, found nothing.
@@ -96,6 +100,7 @@ impl Core {
         } = parts;
         let WorkerConfig {
             limits,
+            guests,
             routes,
             server_name,
             witness,
@@ -125,6 +130,7 @@ impl Core {
             cx,
             clock,
             stage: Stage::Serving,
+            crowd: Crowd::new(guests),
             was_woken: false,
             found_nothing: false,
             answered: Vec::new(),
@@ -294,7 +300,7 @@ impl Core {
 
     /// Something is to be done for which no event will come.
     fn has_work(&self) -> bool {
-        let has_room = self.conns.len() < self.cx.limits.connections_count;
+        let has_room = self.has_room();
         self.cx.has_berths_for_first()
             || self.has_more_arrivals
             || !self.cx.again.is_empty()
@@ -309,6 +315,7 @@ impl Core {
             self.cx.wheel.next_due(),
             self.doors.retry_at(),
             self.doors.next_leave(),
+            self.crowd.look_at(),
             self.stage.deadline(),
         ];
         let first: Option<Instant> = deadlines.into_iter().flatten().min();
@@ -351,40 +358,8 @@ impl Core {
         let line = self.conns.remove(token.index());
         let place = self.conns.vacant_entry();
         debug_assert_eq!(place.key(), token.index(), "the place that was left last");
-        place.insert(line.turn(&self.cx));
+        place.insert(line.turn(&mut self.cx));
         self.serve(token, Line::drive);
-    }
-
-    fn accept(&mut self) -> usize {
-        let room = self
-            .cx
-            .limits
-            .connections_count
-            .saturating_sub(self.conns.len());
-        if room == 0 || !(self.doors.is_ready() || self.doors.retry_at().is_some()) {
-            return 0;
-        }
-        let before = self.accepted;
-        let mut doors = std::mem::take(&mut self.doors);
-        let refused = doors.accept(self.cx.now, room, |accepted| self.admit(accepted));
-        self.doors = doors;
-        self.cx.stats.accept_errors.add(refused);
-        self.accepted - before
-    }
-
-    fn admit(&mut self, accepted: Accepted) {
-        self.accepted += 1;
-        self.cx.stats.accepted.one();
-        let place = self.conns.vacant_entry();
-        let token = ConnToken::new(place.key(), self.accepted);
-        let mut conn = match Conn::new(accepted, token, &self.cx) {
-            Ok(conn) => conn,
-            Err(e) => return log::error!("TLS cannot be begun: {e}"),
-        };
-        match conn.register(&mut self.cx) {
-            Ok(()) => drop(place.insert(Line::Http1(conn))),
-            Err(e) => log::warn!("a connection cannot be watched and is closed: {e}"),
-        }
     }
 
     fn serve_timers(&mut self) {

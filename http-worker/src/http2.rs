@@ -51,11 +51,13 @@ use slab::Slab;
 
 use self::budget::Budget;
 use self::ending::Parting;
+pub(crate) use self::fields::Texts;
 use self::pipe::{Io, Pipe};
 use self::ready::Ready;
 use self::stream::{Place, Stream};
-use crate::conn::Fate;
+use crate::conn::{Fate, Pace};
 use crate::context::Cx;
+use crate::guests::Guest;
 use crate::limits::{
     DRAIN_IDLE_MS, HTTP2_ENGINE_RESETS_COUNT, HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES,
     HTTP2_RESETS_KEPT_COUNT, HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
@@ -79,6 +81,7 @@ enum Engine {
 /// A connection that was begun as one of HTTP/1 and turned out to be one of HTTP/2.
 pub(crate) struct Turned {
     pub(crate) token: ConnToken,
+    pub(crate) guest: Guest,
     pub(crate) transport: Transport,
     pub(crate) socket: Socket,
     pub(crate) peer: SocketAddr,
@@ -91,6 +94,8 @@ pub(crate) struct Turned {
 /// A connection.
 pub(crate) struct Conn {
     token: ConnToken,
+    /// Counts it among those of its address.
+    _guest: Guest,
     pipe: Rc<RefCell<Pipe>>,
     engine: Engine,
     peer: SocketAddr,
@@ -121,8 +126,8 @@ pub(crate) struct Conn {
     parting: Option<Parting>,
     /// Since when there is no stream, or since when it waits for the end.
     since: Instant,
-    /// When the socket last took something, or was last not full.
-    sent_at: Instant,
+    /// How slow the client is with what waits for the socket.
+    pace: Pace,
     /// What was last told to the kernel: whether writability is of interest.
     watches_writes: bool,
 }
@@ -131,6 +136,7 @@ impl Conn {
     pub(crate) fn new(turned: Turned, cx: &Cx) -> Self {
         let Turned {
             token,
+            guest,
             transport,
             socket,
             peer,
@@ -146,6 +152,7 @@ impl Conn {
         let handshake = engine(cx).handshake(Io(Rc::clone(&pipe)));
         Self {
             token,
+            _guest: guest,
             pipe,
             engine: Engine::Opening(Box::new(handshake)),
             peer,
@@ -165,13 +172,19 @@ impl Conn {
             is_leaving: false,
             parting: None,
             since: cx.now,
-            sent_at: cx.now,
+            pace: Pace::default(),
             watches_writes,
         }
     }
 
     pub(crate) fn token(&self) -> ConnToken {
         self.token
+    }
+
+    /// Since when it has nothing to do but wait for its client to ask for something.
+    pub(crate) fn awaits_request_since(&self) -> Option<Instant> {
+        let asks = self.streams.is_empty() && self.parting.is_none();
+        asks.then_some(self.since)
     }
 
     /// Takes note of what the kernel says, and serves the connection.
@@ -236,32 +249,25 @@ impl Conn {
 
     fn advance(&mut self, cx: &mut Cx) -> Result<(), Broken> {
         let mut may_read = true;
+        self.pipe.borrow_mut().prepare(cx);
         for _ in 0..HTTP2_ROUNDS_PER_TURN_COUNT {
-            self.flush(cx)?;
+            self.pipe.borrow_mut().flush()?;
             if std::mem::take(&mut may_read) {
                 self.read(cx)?;
             }
+            self.board_waiting(cx);
             self.poll_engine(cx);
             self.check_pipe()?;
             self.see_room();
             let moved = self.serve_ready(cx) | self.feed_all(cx) | self.open_files(cx);
             // What was given to the engine leaves with its next poll. With nothing given, all that
             // it said is in the pipe.
-            if !moved && (!self.flush(cx)? || self.feeding.is_empty()) {
+            if !moved && (!self.pipe.borrow_mut().flush()? || self.feeding.is_empty()) {
                 return Ok(());
             }
         }
         self.go_on_later(cx);
         Ok(())
-    }
-
-    /// Sends what the engine has said. True: some of it went.
-    fn flush(&mut self, cx: &Cx) -> Result<bool, Broken> {
-        let moved = self.pipe.borrow_mut().flush()?;
-        if moved {
-            self.sent_at = cx.now;
-        }
-        Ok(moved)
     }
 
     /// After the engine has said what it had to say, what waits is in the pipe, unless the socket
@@ -415,11 +421,13 @@ impl Conn {
         if reads_on {
             self.go_on_later(cx);
         }
-        if !is_full {
-            self.sent_at = cx.now;
-        }
-        for buffer in self.pipe.borrow_mut().give_up_buffers() {
-            cx.recycle(buffer);
+        let sent = self.pipe.borrow_mut().take_sent();
+        self.pace.note(sent, cx.send_rule(), cx.now);
+        self.pace.run(is_full, cx.now);
+        if self.streams.is_empty() {
+            for buffer in self.pipe.borrow_mut().give_up_buffers() {
+                cx.recycle(buffer);
+            }
         }
         if let Err(e) = self.watch(is_full, cx) {
             log::warn!("a connection of {} cannot be watched: {e}", self.peer);

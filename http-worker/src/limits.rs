@@ -20,7 +20,52 @@ pub const CONNECTIONS_MAX_COUNT: usize = 1 << 20;
 /// An honest client sends a head in one packet; ten seconds let the slowest radio link retry.
 pub const HEADER_TIMEOUT_MS: u64 = 10_000;
 
-/// Longest time without progress while a request's body arrives.
+/// Connections of one address (of one /64 network of IPv6) to all workers of a server together.
+/// A quarter of what one worker takes, so that no single address can fill it, and more than
+/// a proxy, a load generator or the customers behind one address of a carrier have open.
+pub const CONNECTIONS_PER_IP_COUNT: usize = 16_384;
+
+/// The last places of a worker, kept for connections from the machine itself: whoever
+/// administers it gets in when others have taken everything.
+pub const RESERVED_COUNT: usize = 16;
+
+/// A worker that takes fewer connections than this keeps none back: it was made small on
+/// purpose, and sixteen places would be much of it.
+pub const RESERVED_FROM_COUNT: usize = 1024;
+
+/// How long a connection must have been waiting for its client before it may be closed to make
+/// room for another, when there is no other room. Honest requests follow their connection within
+/// a round trip or two.
+pub const EVICT_IDLE_MS: u64 = 2_000;
+
+/// Connections looked at for one that can make room. Bounds the work that an arrival costs.
+pub const EVICT_SCAN_COUNT: usize = 256;
+
+/// How long a full worker waits before it looks for room again.
+pub const EVICT_RETRY_MS: u64 = 250;
+
+/// Bytes per second that a client must send of a body, on the whole. Half of the worst that
+/// mobile networks call a connection; a body of the largest default size has 35 minutes.
+pub const RECEIVE_RATE_BYTES: u64 = 500;
+
+/// Bytes per second that a client must take of what is waiting for it, on the whole.
+pub const SEND_RATE_BYTES: u64 = 500;
+
+/// Bytes that the kernel takes for a client beyond what is under way to it. Left to itself it takes
+/// megabytes for one that does not read, and reports room only when a third of them is gone: a slow
+/// reader looked like one that has stopped. Half of this is how finely we see it read.
+pub const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Bytes that all connections of a worker may hold together: unread input, the heads of requests
+/// whose bodies are on their way, copied output that is not sent. Beyond it, whoever holds
+/// more than `HELD_SHARE_BYTES` and grows is refused. Honest heads arrive in one piece and
+/// are not held at all: this is room for ten thousand that do not.
+pub const HELD_BYTES: usize = 24 * 1024 * 1024;
+
+/// What a connection may hold even when all together hold too much: a usual head.
+pub const HELD_SHARE_BYTES: usize = 2 * 1024;
+
+/// Longest silence while a request's body arrives.
 pub const BODY_TIMEOUT_MS: u64 = 30_000;
 
 /// How long a connection may stay open between requests. Longer than what common proxies keep
@@ -51,8 +96,12 @@ pub const PIPELINE_DEPTH_COUNT: usize = 32;
 pub const BUFFERED_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// Request body bytes of all connections of a worker that may be in memory at once, those that
-/// travel included. A request that would pass it is answered 503.
-pub const BUFFERED_BODIES_BYTES: usize = 256 * 1024 * 1024;
+/// travel included. A request that would pass it is answered 503. Thirty-two of the largest
+/// default size; more would let clients that send bodies and never end them take all memory.
+pub const BUFFERED_BODIES_BYTES: usize = 32 * 1024 * 1024;
+
+/// By how much the memory of a body grows at least.
+pub const BODY_STEP_BYTES: usize = 8 * 1024;
 
 /// Body of one request; httpng's default.
 pub const BODY_BYTES: u64 = 1024 * 1024;
@@ -231,6 +280,7 @@ const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
 const _: () = assert!(FILE_COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
+const _: () = assert!(RESERVED_COUNT < RESERVED_FROM_COUNT);
 
 /// The bounds a user may choose. `Default` gives this module's constants.
 ///
@@ -240,6 +290,9 @@ const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
 pub struct Limits {
     /// Connections open at once, 1 to [`CONNECTIONS_MAX_COUNT`] (clamped).
     pub connections_count: usize,
+    /// Connections of one address to all workers that share their
+    /// [`Guests`](crate::Guests); beyond: closed at once. Zero: no bound.
+    pub connections_per_ip_count: usize,
     /// A request line, without its line end; beyond: 414.
     pub request_line_bytes: usize,
     /// A request head; beyond: 431.
@@ -260,9 +313,15 @@ pub struct Limits {
     pub shuttles_count: u16,
     /// Request body bytes in memory over all connections of the worker.
     pub buffered_bodies_bytes: usize,
+    /// Bytes that connections hold together, see [`HELD_BYTES`].
+    pub held_bytes: usize,
+    /// Bytes per second that a client sends of a body at least. Zero: any will do.
+    pub receive_rate_bytes: u64,
+    /// Bytes per second that a client takes at least of what waits. Zero: any will do.
+    pub send_rate_bytes: u64,
     /// From the first byte of a request, or from accepting, to the end of the head.
     pub header_timeout: Duration,
-    /// Without progress while a body arrives.
+    /// Silence while a body arrives.
     pub body_timeout: Duration,
     /// Between requests.
     pub idle_timeout: Duration,
@@ -276,6 +335,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_count: CONNECTIONS_COUNT,
+            connections_per_ip_count: CONNECTIONS_PER_IP_COUNT,
             request_line_bytes: proto::REQUEST_LINE_MAX_BYTES,
             head_bytes: proto::HEAD_MAX_BYTES,
             fields_count: proto::FIELDS_MAX_COUNT,
@@ -285,6 +345,9 @@ impl Default for Limits {
             buffered_output_bytes: BUFFERED_OUTPUT_BYTES,
             shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
+            held_bytes: HELD_BYTES,
+            receive_rate_bytes: RECEIVE_RATE_BYTES,
+            send_rate_bytes: SEND_RATE_BYTES,
             header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),
             body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
@@ -295,6 +358,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The last places, which are for the machine itself.
+    pub(crate) fn reserved_count(&self) -> usize {
+        if self.connections_count < RESERVED_FROM_COUNT {
+            0
+        } else {
+            RESERVED_COUNT
+        }
+    }
+
     /// The same limits with those out of range brought to the nearest possible value.
     pub(crate) fn clamped(mut self) -> Self {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);

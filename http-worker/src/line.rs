@@ -1,5 +1,7 @@
 //! A connection of either protocol, for the loop.
 
+use std::time::Instant;
+
 use http_proto::Exchange;
 use mio::event::Event;
 use shuttle_core::{Shuttle, Worker};
@@ -79,10 +81,15 @@ impl Line {
         each!(self, conn => conn.on_timer(cx))
     }
 
+    /// Since when it has nothing to do but wait for its client to ask for something.
+    pub(crate) fn awaits_request_since(&self) -> Option<Instant> {
+        each!(self, conn => conn.awaits_request_since())
+    }
+
     /// Makes it one of HTTP/2, when that is what it turned out to be.
-    pub(crate) fn turn(self, cx: &Cx) -> Self {
+    pub(crate) fn turn(self, cx: &mut Cx) -> Self {
         match self {
-            Self::Http1(conn) => Self::Http2(Box::new(http2::Conn::new(conn.into_http2(), cx))),
+            Self::Http1(conn) => Self::Http2(Box::new(http2::Conn::new(conn.into_http2(cx), cx))),
             turned @ Self::Http2(_) => turned,
         }
     }

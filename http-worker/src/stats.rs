@@ -43,6 +43,9 @@ pub struct WorkerStats {
     pub(crate) timeouts: Counter,
     pub(crate) tls_errors: Counter,
     pub(crate) accept_errors: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) evicted: Counter,
+    pub(crate) bytes_held: Counter,
     pub(crate) waits_for_berth: Counter,
     pub(crate) body_bytes_held: Counter,
     pub(crate) reads: Counter,
@@ -78,6 +81,12 @@ pub struct Snapshot {
     pub tls_errors: u64,
     /// Times the system refused a new socket.
     pub accept_errors: u64,
+    /// Connections closed as soon as they came, because of their address.
+    pub refused: u64,
+    /// Idle connections closed to make room for others.
+    pub evicted: u64,
+    /// Bytes that connections hold now: unread input, heads, output that was copied.
+    pub bytes_held: u64,
     /// Requests that found no free berth and waited.
     pub waits_for_berth: u64,
     /// Request body bytes in memory now.
@@ -106,6 +115,9 @@ impl WorkerStats {
             timeouts: self.timeouts.value(),
             tls_errors: self.tls_errors.value(),
             accept_errors: self.accept_errors.value(),
+            refused: self.refused.value(),
+            evicted: self.evicted.value(),
+            bytes_held: self.bytes_held.value(),
             waits_for_berth: self.waits_for_berth.value(),
             body_bytes_held: self.body_bytes_held.value(),
             reads: self.reads.value(),

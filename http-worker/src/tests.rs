@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod client2;
+mod conformance;
 mod doors;
 mod drawn;
 mod ending;
@@ -11,6 +12,7 @@ mod files;
 mod files2;
 mod floods;
 mod gone;
+mod hostile;
 mod http;
 mod http2;
 mod more;

@@ -54,6 +54,8 @@ pub(crate) struct Input<'a> {
 pub(crate) struct Wrote {
     /// Bytes that need not be offered again.
     pub(crate) taken: usize,
+    /// Bytes that went into the socket, encrypted where TLS is.
+    pub(crate) sent: usize,
     /// The socket is full: write again when it says that it is writable.
     pub(crate) is_blocked: bool,
 }
@@ -277,6 +279,7 @@ fn write_plain(
     stats.bytes_out.add(taken as u64);
     Ok(Wrote {
         taken,
+        sent: taken,
         is_blocked: taken < offered,
     })
 }
@@ -289,7 +292,7 @@ fn write_tls(
     mut slices: &mut [IoSlice<'_>],
     stats: &WorkerStats,
 ) -> io::Result<Wrote> {
-    let mut taken = 0;
+    let (mut taken, mut gone) = (0, 0);
     loop {
         let count = match slices.is_empty() {
             true => 0,
@@ -300,10 +303,14 @@ fn write_tls(
         while tls.wants_write() {
             stats.writes.one();
             match would_block(tls.write_tls(stream))? {
-                Some(sent) => stats.bytes_out.add(sent as u64),
+                Some(sent) => {
+                    gone += sent;
+                    stats.bytes_out.add(sent as u64);
+                }
                 None => {
                     return Ok(Wrote {
                         taken,
+                        sent: gone,
                         is_blocked: true,
                     });
                 }
@@ -312,6 +319,7 @@ fn write_tls(
         if slices.is_empty() || count == 0 {
             return Ok(Wrote {
                 taken,
+                sent: gone,
                 is_blocked: false,
             });
         }

@@ -338,6 +338,7 @@ end
 ---@return boolean # false if the channel is closed, or after the timeout
 function channel:put(value, timeout)
     local deadline = deadline_of(timeout, 'channel:put')
+    if type(value) == 'table' then core.leave() end
     if self._closed then return false end
     if value == nil then value = NIL end
     if self:count() < self._size then

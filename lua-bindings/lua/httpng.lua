@@ -2,13 +2,16 @@
 -- and texts of errors is httpng's; programs compare them.
 local core = ...
 local fiber = require('fiber')
+local ending = require('httpng.ending')
 local options = require('httpng.options')
 local router = require('httpng.router')
 
 ---@class httpng
 ---@field router httpng.router
 ---@field handler httpng.router a router for programs that need only one: `cfg { handler = httpng.handler }`
-local httpng = { router = router, handler = router.new() }
+local httpng = {
+    router = router, handler = router.new(), cookie = require('httpng.cookie'),
+}
 
 ---Adds a route to `httpng.handler`, as `router:route` does.
 ---@param options httpng.route.options
@@ -34,8 +37,8 @@ local FIELDS = {
     'version_major', 'version_minor', 'peer', 'ouraddr', 'trailers', 'id',
 }
 
----A request. Its fields are made when they are read; whoever wants to read them after the handler
----has returned calls `req:keep()` before.
+---A request. Its fields are made when they are read, and when a handler ends that other fibers may
+---have it from; whoever leaves it somewhere for later without that calls `req:keep()`.
 ---@class httpng.request
 ---@field method string as sent; any token
 ---@field path string without the query, not decoded
@@ -51,7 +54,7 @@ local FIELDS = {
 ---@field id string what the request is called in logs: unlike any other, or what the client says (`trust_request_id`)
 ---@field peer? httpng.address who asks
 ---@field ouraddr? httpng.address whom they asked
-local request = {}
+local request = require('httpng.request')
 
 ---@class httpng.address
 ---@field host string
@@ -91,6 +94,7 @@ function request:keep()
             rawset(self, field, self[field])
         end
     end
+    rawset(self, '_kept', true)
     return self
 end
 
@@ -139,6 +143,10 @@ local io = {
     ---Whether the response is over or its client has left.
     ---@type fun(self: httpng.io): boolean
     is_closed = core.is_closed,
+    ---Has `f` called once, in a fiber of its own, when the client is gone (`'gone'`) or the response
+    ---over (`'done'`); at once if that is so already. Up to 16 functions for one response.
+    ---@type fun(self: httpng.io, f: fun(io: httpng.io, how: 'gone'|'done'))
+    on_close = core.on_close,
     ---How far the body got: bytes that were accepted and bytes that are sent; whether the client
     ---has left before all of it was; whether the head has left.
     ---@type fun(self: httpng.io): httpng.send_stats
@@ -164,7 +172,7 @@ core.set_metatables(
         __newindex = core.io_set_field,
         __tostring = function() return 'io' end,
     },
-    flatten)
+    flatten, request.keep)
 
 ---How far a response got.
 ---@class httpng.send_stats
@@ -217,6 +225,9 @@ local function apply(cfg, before, listeners)
     local failed = (before and core.reconfigure or core.start)(new)
     if failed then error(failed, 0) end
     running = new
+    if core.is_shrinking() then
+        ending.reap(core.is_shrinking, core.give_up_leaving, new.thread_termination_timeout)
+    end
     -- Then nobody is answered any more as it was before.
     while core.is_relistening() do fiber.sleep(0.002) end
 end
@@ -250,33 +261,29 @@ function httpng.cfg(cfg)
     if not ok then error(err, 2) end
 end
 
----Stops the server: waits for a `cfg` that runs, resets connections, waits for all handlers. `cfg`
----may be called afterwards.
-function httpng.shutdown()
+---Stops the server: waits for a `cfg` that runs, resets connections, waits for all handlers. Those
+---that have not ended after `timeout` are cancelled, and not waited for any more. `cfg` may be called
+---afterwards.
+---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
+function httpng.shutdown(timeout)
     while state == 'configuring' do fiber.sleep(0.002) end
     if state == 'stopping' then error('on_shutdown() is already in progress', 2) end
     if state ~= 'running' then error('Server is not launched', 2) end
     if debug_hooks.inject_shutdown_error then error('Error injected', 2) end
+    timeout = ending.seconds(timeout, running.thread_termination_timeout)
     state = 'stopping'
     core.stop()
-    local ok, err = true, nil
+    local wait = ending.waiter(core.stopped, core.give_up, timeout)
+    local function finish()
+        core.forget_sites()
+        running, state = nil, 'idle'
+    end
     -- Whoever waits here may be cancelled, but the server has to be stopped all the same.
-    while not core.stopped() do
-        local slept, why = pcall(fiber.sleep, 0.002)
-        if not slept then
-            ok, err = false, why
-            break
-        end
-    end
-    if ok then
-        core.forget_sites()
-        running, state = nil, 'idle'
-        return
-    end
+    local ok, err = pcall(wait)
+    if ok then return finish() end
     fiber.new(function()
-        while not core.stopped() do fiber.sleep(0.002) end
-        core.forget_sites()
-        running, state = nil, 'idle'
+        wait()
+        finish()
     end)
     error(err, 0)
 end
@@ -284,6 +291,7 @@ end
 ---Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
+---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
 ---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer,
 ---`draining`, which is 1 when the server ends, and `access_dropped`, the lines that the access log
 ---lost.
@@ -291,13 +299,17 @@ end
 function httpng.stats() return core.stats() end
 
 ---Ends threads that a reload made too many now: their connections are reset. Returns when they are
----gone; until then the fiber waits, also for their handlers. Such a handler cannot call it for
----itself: it would wait for its own end.
-function httpng.force_decrease_threads()
+---gone; until then the fiber waits, also for their handlers. Those that have not ended after
+---`timeout` are cancelled, and not waited for any more.
+---@param timeout? number seconds, default `thread_termination_timeout`; 0 or less: for ever
+function httpng.force_decrease_threads(timeout)
     if state == 'stopping' then error('Shutdown is in progress', 2) end
     if not running then error('Not configured, nothing to terminate', 2) end
+    timeout = ending.seconds(timeout, running.thread_termination_timeout)
+    local have_gone = ending.have_gone(core.is_shrinking)
+    local wait = ending.waiter(have_gone, core.give_up_leaving, timeout)
     core.force_shrink()
-    while core.is_shrinking() do fiber.sleep(0.002) end
+    wait()
 end
 
 ---For tests.

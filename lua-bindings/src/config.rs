@@ -23,6 +23,12 @@ pub struct ServerConfig {
     pub min_tls: TlsVersion,
     /// Connections that one thread accepts; more wait in the backlog.
     pub max_conn_per_thread: usize,
+    /// Connections of one address to all threads together; zero: no bound.
+    pub max_conn_per_ip: usize,
+    /// Bytes per second that a client must send of a body; zero: no bound.
+    pub min_receive_rate_bytes: u64,
+    /// Bytes per second that a client must take of a response; zero: no bound.
+    pub min_send_rate_bytes: u64,
     /// Requests of one thread that may be in the hands of Lua at a time.
     pub max_shuttles_per_thread: u32,
     /// The longest request body, in bytes. More is answered with 413.
@@ -170,6 +176,13 @@ pub trait HttpControl {
     /// it, or still takes in who waits at an address that was given up. Does not block.
     fn is_relistening(&mut self) -> bool {
         false
+    }
+
+    /// Which workers became too many, until the next such change: the numbers of their ends. Ends
+    /// are counted from 0, in the order in which [`start`](Self::start) and
+    /// [`reconfigure`](Self::reconfigure) ever returned them.
+    fn leaving(&self) -> Vec<u64> {
+        Vec::new()
     }
 
     /// Resets the connections of workers that became too many. Returns at once; calling it again,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http_proto::Witness;
-use shuttle_core::Sleep;
+use shuttle_core::{Doorbell, NoBell, Sleep};
 use tx_runtime::Budget;
 
 use crate::api;
+use crate::blocking::Blocking;
 use crate::clock;
 use crate::config::HttpControl;
 use crate::errors::LuaFault;
@@ -58,6 +59,9 @@ pub struct EnvOptions {
     pub witness: Option<Box<dyn Witness>>,
     /// The stage, until a program configures another.
     pub stage: Stage,
+    /// Ends the sleep of this thread: rung when another thread has finished blocking work. Absent:
+    /// nobody is rung, and who waits goes on in the next turn.
+    pub doorbell: Option<Arc<dyn Doorbell>>,
 }
 
 impl std::fmt::Debug for EnvOptions {
@@ -66,6 +70,7 @@ impl std::fmt::Debug for EnvOptions {
             .field("args", &self.args)
             .field("witness", &self.witness.is_some())
             .field("stage", &self.stage)
+            .field("doorbell", &self.doorbell.is_some())
             .finish()
     }
 }
@@ -141,11 +146,13 @@ impl Env {
         let origin = clock::instant();
         let realm = Rc::new(Realm {
             http: HttpHost::new(&vm, options.witness),
+            blocking: Blocking::new(options.doorbell.unwrap_or_else(|| Arc::new(NoBell))),
             vm,
             fibers: Fibers::default(),
             control: RefCell::new(http),
             stats: Arc::new(EnvStats::new(origin)),
             stage: Cell::new(options.stage),
+            handoffs: Cell::new(0),
             origin,
         });
         let _ = realm::install(Some(Rc::clone(&realm)));
@@ -237,6 +244,7 @@ impl Env {
     pub fn turn(&mut self, now: Instant) -> Turn {
         let realm = &self.realm;
         let arrived = realm.http.drain(realm);
+        realm.http.start_closers(realm);
         realm.stats.turn_begins(now);
         let turn = tx_runtime::turn(
             now,
@@ -246,11 +254,12 @@ impl Env {
         );
         realm.stats.turn_ends();
         let has_waiting = !turn.runnable && realm.http.take_waiting();
+        let has_closers = realm.http.start_closers(realm);
         realm.http.flush();
         Turn {
             arrived,
             ran: turn.ran,
-            is_busy: arrived > 0 || turn.runnable || has_waiting,
+            is_busy: arrived > 0 || turn.runnable || has_waiting || has_closers,
             next_deadline: turn.next_deadline,
         }
     }
@@ -287,6 +296,12 @@ impl Env {
     #[must_use]
     pub fn fibers(&self) -> usize {
         self.realm.fibers_count()
+    }
+
+    /// How many fibers wait for blocking work that other threads do. They ring the doorbell.
+    #[must_use]
+    pub fn blocking_work(&self) -> usize {
+        self.realm.blocking.waiting_count()
     }
 
     /// How many Lua strings are lent to workers.

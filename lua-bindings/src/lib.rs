@@ -65,10 +65,13 @@
 //! * Blocking is refused where it would corrupt: outside of fibers, in finalizers, in hooks, in
 //!   callbacks: `raw/guard.rs`.
 //! * Whoever sends owns the shuttle, and queues for it: `host/trips.rs`, `host/reply.rs`.
+//! * Who waits for the end of a response is told once, and a handler is cancelled only while it
+//!   runs: `host/closing.rs`.
 //! * The modules are `api/*.rs` (verbs that never run user code) and `../lua/*.lua` (what users
 //!   meet, annotated).
 
 mod api;
+mod blocking;
 mod clock;
 mod config;
 mod env;
@@ -76,6 +79,7 @@ mod errors;
 mod fibers;
 mod host;
 mod limits;
+mod multipart;
 mod pins;
 mod raw;
 mod realm;

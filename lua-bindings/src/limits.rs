@@ -52,6 +52,37 @@ pub(crate) const JSON_SPARSE_RATIO_COUNT: usize = 2;
 /// take about 20 microseconds, and the switch costs a thousandth of it.
 pub(crate) const REQUESTS_IN_A_ROW_COUNT: usize = 64;
 
+/// Functions that may wait for the end of one response: a few parts of a program, each of which has
+/// something to give back. More than that is a loop that registers.
+pub(crate) const CLOSERS_MAX_COUNT: usize = 16;
+
+/// What a wait of a fiber takes that was cancelled before it: one that catches the error and waits
+/// again, for ever, costs a thousand wake-ups a second and holds nobody up.
+pub(crate) const CANCELLED_WAIT_MS: u64 = 1;
+
+/// Fields of one form: as many as large pages have, with room. What is sent beyond is no form but a
+/// way to fill tables. A call of `req:form` may say otherwise, as for the next four.
+pub(crate) const FORM_FIELDS_MAX_COUNT: usize = 1000;
+
+/// Names and values of all fields of a form together, without files: they stay in memory.
+pub(crate) const FORM_FIELDS_MAX_BYTES: usize = 1 << 20;
+
+/// Files of one form: each has a descriptor while it comes.
+pub(crate) const FORM_FILES_MAX_COUNT: usize = 64;
+
+/// One file of a form. It goes to the disk, so what bounds it in practice is `max_body_len`.
+pub(crate) const FORM_FILE_MAX_BYTES: usize = 1 << 30;
+
+/// The head of one part of a form: a name, a file name and a type, with room for long ones.
+pub(crate) const FORM_PART_HEAD_MAX_BYTES: usize = 8 << 10;
+
+/// What is taken of a body at once: small against a form, large against the cost of a step.
+pub(crate) const FORM_PIECE_BYTES: usize = 16 << 10;
+
+/// What of a file is collected before another thread writes it: a trip there costs some ten
+/// microseconds, which is what writing so much costs.
+pub(crate) const FORM_WRITE_BYTES: usize = 256 << 10;
+
 /// The share of a fiber's stack that is kept for C functions which call no Lua: one in this many.
 /// Of 1 MiB that is 240 KiB; lpeg and deep JSON were measured at 90 to 150 KiB.
 pub(crate) const STACK_RESERVE_SHARE_COUNT: usize = 4;

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::blocking::Blocking;
 use crate::config::HttpControl;
 use crate::env::Stage;
 use crate::fibers::Fibers;
 use crate::host::HttpHost;
+use crate::limits::CANCELLED_WAIT_MS;
 use crate::raw::{Raise, Stack, Vm, may_park};
 use crate::stats::EnvStats;
 
@@ -17,9 +19,13 @@ pub(crate) struct Realm {
     pub(crate) vm: Vm,
     pub(crate) fibers: Fibers,
     pub(crate) http: HttpHost,
+    pub(crate) blocking: Blocking,
     pub(crate) control: RefCell<Box<dyn HttpControl>>,
     pub(crate) stats: Arc<EnvStats>,
     pub(crate) stage: Cell<Stage>,
+    /// Counts what may have shown a value of one fiber to another, see
+    /// [`note_handoff`](Realm::note_handoff).
+    pub(crate) handoffs: Cell<u64>,
     /// Where `fiber.clock()` counts from.
     pub(crate) origin: Instant,
 }
@@ -57,8 +63,16 @@ impl Realm {
         deadline: Option<Instant>,
     ) -> Result<tx_runtime::Wakeup, Raise> {
         self.before_park(stack)?;
+        self.note_handoff();
         let serving = self.stats.serving();
-        let wakeup = tx_runtime::park(deadline);
+        let wakeup = if tx_runtime::check_cancel() {
+            // Whoever caught the error and waits again must not keep the others from running.
+            let pause = Duration::from_millis(CANCELLED_WAIT_MS);
+            let _ = tx_runtime::park_uncancellable(tx_runtime::now().checked_add(pause));
+            tx_runtime::Wakeup::Cancelled
+        } else {
+            tx_runtime::park(deadline)
+        };
         self.stats.resumed(&serving);
         match wakeup {
             tx_runtime::Wakeup::Cancelled => Err(cancelled()),
@@ -69,6 +83,7 @@ impl Realm {
     /// As [`Realm::park`], to let other fibers run.
     pub(crate) fn yield_now(&self, stack: &Stack) -> Result<(), Raise> {
         self.before_park(stack)?;
+        self.note_handoff();
         let serving = self.stats.serving();
         let wakeup = tx_runtime::yield_now();
         self.stats.resumed(&serving);
@@ -78,11 +93,18 @@ impl Realm {
         }
     }
 
-    fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
+    /// To be asked before each park: the error to raise if blocking is refused here.
+    pub(crate) fn before_park(&self, stack: &Stack) -> Result<(), Raise> {
         may_park(&self.vm, stack)
             .map_err(|why| Raise::text(format!("this function cannot block here: {why}")))?;
         self.http.before_park();
         Ok(())
+    }
+
+    /// The running fiber has given way, made or woken another, or left something for one: what it
+    /// has may be in other hands from now on.
+    pub(crate) fn note_handoff(&self) {
+        self.handoffs.set(self.handoffs.get() + 1);
     }
 
     /// How many fibers are alive, without those of the pool that have no request.

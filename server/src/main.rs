@@ -37,7 +37,17 @@ fn say(message: &str) {
     eprintln!("httpng: {message}");
 }
 
+/// As many descriptors as this process may have: the usual start is 1024 of them, which fewer than
+/// a thousand idle clients use up.
+fn raise_descriptors() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(count) => log::debug!("{count} descriptors at most"),
+        Err(error) => log::warn!("the limit of descriptors cannot be raised: {error}"),
+    }
+}
+
 fn serve(args: &Args, hub: &Hub) -> Result<Ending, Ending> {
+    raise_descriptors();
     let stop = StopFlag::default();
     let flag = stop.clone();
     let reopens = hub.clone();

@@ -8,6 +8,7 @@
 
 mod change;
 mod crew;
+mod numbers;
 mod reporting;
 mod tally;
 mod terms;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
-use http_worker::{Command, Listener, Receipts, Routes, Worker, WorkerConfig};
+use http_worker::{Command, Guests, Listener, Receipts, Routes, Worker, WorkerConfig};
 use lua_bindings::{HttpControl, ListenAddr, ServerConfig};
 use shuttle_core::{Doorbell, NoBell, TxEnd, link};
 
@@ -30,6 +31,7 @@ use crate::drawing::{Shore, Watch};
 use crate::logging::access::{AccessOptions, Hub};
 use crate::sockets::{self, Place, Sockets};
 use crew::Crew;
+use numbers::Numbers;
 use reporting::Access;
 pub use tally::Tally;
 use terms::{limits, room, routes};
@@ -63,10 +65,14 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
+    /// Counts the connections of each address, over all workers.
+    guests: Arc<Guests>,
     /// Who serves now.
     crew: Crew,
     /// Who became too many and has not ended yet.
     leaving: Crew,
+    /// The numbers of their ends, see [`HttpControl::leaving`].
+    numbers: Numbers,
     /// Where they listen. Absent: nobody new is let in.
     sockets: Option<Sockets>,
     /// Whether the workers have heard where they listen.
@@ -93,8 +99,10 @@ impl Supervisor {
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
+            guests: Arc::default(),
             crew: Crew::default(),
             leaving: Crew::default(),
+            numbers: Numbers::default(),
             sockets: None,
             receipts: Receipts::default(),
             room: 0,
@@ -207,6 +215,10 @@ impl HttpControl for Supervisor {
         self.0.borrow().receipts.are_out()
     }
 
+    fn leaving(&self) -> Vec<u64> {
+        self.0.borrow().numbers.leaving.clone()
+    }
+
     fn force_shrink(&mut self) {
         self.0.borrow().leaving.command_all(|| Command::Stop);
     }
@@ -229,6 +241,9 @@ impl HttpControl for Supervisor {
             ("errors", tally.errors),
             ("shuttles", tally.shuttles),
             ("clients_gone", tally.clients_gone),
+            ("refused", tally.refused),
+            ("evicted", tally.evicted),
+            ("timeouts", tally.timeouts),
             ("bytes_in", tally.bytes_in),
             ("bytes_out", tally.bytes_out),
             ("threads", inner.crew.threads_count() as u64),
@@ -275,6 +290,7 @@ impl Inner {
         self.draining = false;
         self.announce(sockets.places(), config.threads);
         self.sockets = Some(sockets);
+        self.numbers.replace(0, ends.len());
         Ok(ends)
     }
 
@@ -360,6 +376,7 @@ impl Inner {
         WorkerConfig {
             name,
             limits: limits(config),
+            guests: Arc::clone(&self.guests),
             listeners,
             routes: Arc::clone(&self.routes),
             witness,

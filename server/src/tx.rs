@@ -146,8 +146,8 @@ impl Tx {
             .watch
             .as_ref()
             .map(|watch| watch.witness(Shore::Tx));
-        let supervisor = Supervisor::new(overrides, bell);
-        let env = load(&program, witness, &supervisor)?;
+        let supervisor = Supervisor::new(overrides, Arc::clone(&bell));
+        let env = load(&program, witness, bell, &supervisor)?;
         let stats = env.stats();
         let look = {
             let stats = stats.clone();
@@ -365,6 +365,7 @@ fn who(stats: &EnvStats) -> String {
 fn load(
     program: &Program,
     witness: Option<Box<dyn Witness>>,
+    bell: Arc<TxBell>,
     supervisor: &Supervisor,
 ) -> Result<Env, Ending> {
     let failed = |fault: LuaFault| Ending::failed(Exit::ProgramFailed, fault.line());
@@ -375,6 +376,7 @@ fn load(
     let options = EnvOptions {
         args,
         witness,
+        doorbell: Some(bell),
         ..EnvOptions::default()
     };
     let mut env = Env::new(options, Box::new(supervisor.clone())).map_err(failed)?;

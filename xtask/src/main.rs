@@ -1,4 +1,5 @@
-//! The workspace's own tools: `cargo xtask ci | tidy | limits | loom | diagram | bench | soak`.
+//! The workspace's own tools: `cargo xtask ci | tidy | limits | clauses | loom | diagram | bench |
+//! soak | hostile | fuzz`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -13,6 +14,8 @@
 mod bench;
 mod ci;
 mod diagram;
+mod fuzz;
+mod hostile;
 mod loom;
 mod shell;
 mod soak;
@@ -43,6 +46,12 @@ enum Task {
     Loom(loom::Options),
     /// Runs one member of the family of drawings and prints what happened, in its notation.
     Diagram(diagram::Options),
+    /// Writes docs/conformance.md anew from conformance/clauses.toml.
+    Clauses,
+    /// Attacks a release build and prints what it cost.
+    Hostile,
+    /// Fuzzes the parsers; needs cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// What a request costs, beside other servers.
     Bench(bench::Options),
     /// Mixed load for a long time: nothing may grow, nothing may be lost.
@@ -56,6 +65,9 @@ fn main() -> ExitCode {
         Task::Limits => tidy::write_limits_page(),
         Task::Loom(options) => loom::run(&options),
         Task::Diagram(options) => diagram::run(&options),
+        Task::Clauses => tidy::write_clauses_page(),
+        Task::Hostile => hostile::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
     };

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod bans;
+mod clauses_page;
 mod constants;
 mod limits_page;
 mod links;
@@ -114,6 +115,12 @@ pub(crate) fn check() -> Result<Vec<Finding>, String> {
     findings.extend(limits_page::page_is_up_to_date(&sources, page.as_deref()));
     let page = read(races_page::PAGE);
     findings.extend(races_page::page_holds(&sources, &files, page.as_deref()));
+    findings.extend(clauses_page::page_holds(
+        &sources,
+        read(clauses_page::CLAUSES).as_deref(),
+        read(clauses_page::CASES).as_deref(),
+        read(clauses_page::PAGE).as_deref(),
+    ));
     findings.sort();
     Ok(findings)
 }
@@ -126,6 +133,14 @@ pub(crate) fn write_limits_page() -> Result<(), String> {
         .map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// `cargo xtask clauses`: writes the page of clauses anew.
+pub(crate) fn write_clauses_page() -> Result<(), String> {
+    let clauses = read(clauses_page::CLAUSES).ok_or("there are no clauses")?;
+    let path = root().join(clauses_page::PAGE);
+    std::fs::write(&path, clauses_page::render(&clauses))
+        .map_err(|e| format!("{}: {e}", path.display()))
+}
+
 fn read_sources(files: &[String]) -> Result<Vec<Source>, String> {
     source::read_all(files, read)
 }
@@ -134,8 +149,13 @@ fn read_sources(files: &[String]) -> Result<Vec<Source>, String> {
 fn read_texts(files: &[String]) -> impl Iterator<Item = (String, String)> {
     files
         .iter()
-        .filter(|path| !tables::NOT_OURS.contains(&path.as_str()))
+        .filter(|path| !tables::NOT_OURS.iter().any(|rule| is_meant(rule, path)))
         .filter_map(|path| Some((path.clone(), read(path)?)))
+}
+
+/// Whether a rule of the tables means this path: itself, or a folder above it.
+fn is_meant(rule: &str, path: &str) -> bool {
+    rule == path || (rule.ends_with('/') && path.starts_with(rule))
 }
 
 fn read(path: &str) -> Option<String> {

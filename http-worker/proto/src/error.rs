@@ -98,6 +98,8 @@ kinds! {
     HostRepeated = 400 "more than one Host header field";
     /// `Host`, or the authority of the target, is malformed or empty.
     Host = 400 "malformed Host";
+    /// A target of the scheme `https` on a connection in clear (RFC 9110 section 7.4).
+    Misdirected = 421 "the target is https, and the connection is not";
     /// The head is larger than the limit.
     HeadTooLong = 431 "Request Header Fields Too Large";
     /// The head has more fields than the limit.

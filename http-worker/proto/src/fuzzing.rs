@@ -3,8 +3,11 @@
 //! Fuzz targets and property tests call them; nothing else does.
 
 pub mod content;
+mod paths;
 
 use std::fmt::Write as _;
+
+pub use paths::site_of_path;
 
 use crate::exchange::{Exchange, Leg, Side};
 use crate::h1::{
@@ -51,6 +54,32 @@ pub fn any_split(input: &[u8], cuts: &[u16]) {
         "{:?}",
         input.escape_ascii().to_string()
     );
+    assert_eq!(transcript(input.chunks(1), limits), whole);
+}
+
+/// The events of a session whose first three bytes say where the network cuts the rest.
+pub fn session(data: &[u8]) {
+    let (cuts, input) = data.split_at(data.len().min(3));
+    let cuts: Vec<u16> = cuts.iter().map(|&cut| u16::from(cut)).collect();
+    any_split(input, &cuts);
+}
+
+/// The same for the body of a request that comes in chunks: `data` is what follows its head, but
+/// for the first byte, which is one place to cut.
+pub fn chunked_body(data: &[u8]) {
+    let mut input = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let head_len = input.len() as u16;
+    let (cut, body) = data.split_at(data.len().min(1));
+    input.extend_from_slice(body);
+    let cut = cut.first().map_or(0, |&cut| head_len + u16::from(cut));
+    any_split(&input, &[head_len, cut]);
+}
+
+/// A head, alone in its bytes: others agree with it, and it is told as one piece or byte by byte.
+pub fn head(input: &[u8]) {
+    taken_by_others(input);
+    let limits = Limits::default();
+    let whole = transcript([input], limits);
     assert_eq!(transcript(input.chunks(1), limits), whole);
 }
 

@@ -208,6 +208,7 @@ impl Conn {
         let record = self.record.take();
         self.tell(record, false, cx);
         cx.recycle(std::mem::take(&mut self.input));
+        self.let_go_of_weight(cx);
         cx.wheel.disarm(self.token.timer());
     }
 

@@ -7,11 +7,12 @@ use shuttle_core::{Shuttle, Worker};
 
 use super::body::BodyTrip;
 use super::opening::Opening;
+use super::pace::Pace;
 use super::trips::Trip;
 use super::upload::{Upload, length_of};
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
-use crate::limits::KEEP_BYTES;
+use crate::limits::{BODY_STEP_BYTES, KEEP_BYTES};
 use crate::routes::files_for;
 use crate::transport::Broken;
 
@@ -30,7 +31,7 @@ impl Conn {
         self.engine.phase() != Phase::Done
             && !self.has_complete_request()
             && self.upload.is_none()
-            && self.trips.len() < cx.limits.pipeline_depth_count
+            && self.trips.len() < cx.pipeline_depth()
             && self.outbox.copied_bytes() <= cx.limits.buffered_output_bytes
             // RFC 9112 section 9.3.2: not beside one whose effect is not known yet.
             && self.trips.back().is_none_or(|trip| trip.is_safe && !trip.holds_request())
@@ -42,6 +43,12 @@ impl Conn {
         self.incoming
             .as_ref()
             .is_some_and(|incoming| incoming.is_complete)
+    }
+
+    /// The client waits to be invited, behind answers that are not there yet.
+    pub(super) fn owes_continue(&self) -> bool {
+        let incoming = self.incoming.as_ref();
+        incoming.is_some_and(|incoming| incoming.owes_continue)
     }
 
     /// Reads, at most once in a drive, and makes requests of what is there. True: it made a
@@ -76,7 +83,8 @@ impl Conn {
             // A FIN seen before a read that drained the socket is what is left in it.
             self.socket.is_over = input.is_over || (input.is_drained && self.socket.has_fin);
             if !input.bytes.is_empty() {
-                self.note_progress(Wait::Body, cx.now);
+                let rule = self.receive_rule(cx);
+                self.pace_in.note(input.bytes.len(), rule, cx.now);
                 self.on_bytes(input.bytes, cx);
             }
         });
@@ -174,6 +182,11 @@ impl Conn {
             Event::Head(facts) => {
                 self.is_fresh = false;
                 self.note_progress(Wait::Head, cx.now);
+                self.pace_in = Pace::default();
+                if incoming.head.wants_https() && !self.transport.is_tls() {
+                    cx.discard(incoming);
+                    return self.fail(PeerErrorKind::Misdirected.into(), cx);
+                }
                 incoming.facts = facts;
                 incoming.ticket = cx.new_ticket();
                 self.note_request(&mut incoming, cx);
@@ -195,7 +208,7 @@ impl Conn {
                     cx.discard(incoming);
                     return self.fail(PeerErrorKind::Overloaded.into(), cx);
                 }
-                incoming.body.extend_from_slice(&bytes[range]);
+                append(&mut incoming.body, &bytes[range]);
             }
             Event::End => {
                 incoming.is_complete = true;
@@ -341,6 +354,15 @@ impl Conn {
             _ => false,
         }
     }
+}
+
+/// Grows a body by steps, not by doubling: a thousand that never end would take twice the memory
+/// that is counted. Large blocks are moved by the system without copying.
+fn append(body: &mut Vec<u8>, piece: &[u8]) {
+    if body.capacity() - body.len() < piece.len() {
+        body.reserve_exact(piece.len().max(BODY_STEP_BYTES));
+    }
+    body.extend_from_slice(piece);
 }
 
 /// Methods that change nothing (RFC 9110 section 9.2.1), so that several may be in progress.

@@ -3,6 +3,7 @@
 use http_proto::h2;
 
 use super::Conn;
+use crate::context::Cx;
 use crate::http2::Turned;
 
 /// What is known of it.
@@ -51,10 +52,12 @@ impl Conn {
     }
 
     /// What it consists of, for a connection that speaks HTTP/2.
-    pub(crate) fn into_http2(self) -> Turned {
+    pub(crate) fn into_http2(mut self, cx: &mut Cx) -> Turned {
+        self.let_go_of_weight(cx);
         debug_assert!(self.trips.is_empty() && self.incoming.is_none());
         Turned {
             token: self.token,
+            guest: self.guest,
             transport: self.transport,
             socket: self.socket,
             peer: self.peer,

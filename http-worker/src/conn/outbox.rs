@@ -244,6 +244,18 @@ impl Outbox {
         std::mem::take(&mut self.has_news)
     }
 
+    /// What it takes in memory.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.copied.capacity()
+    }
+
+    /// Gives back memory that nothing is in.
+    pub(crate) fn shrink(&mut self) {
+        self.copied.drain(..self.gone);
+        self.gone = 0;
+        self.copied.shrink_to_fit();
+    }
+
     /// The buffer for copied bytes, when nothing is to be said: an idle connection needs none,
     /// and another one finds it still in the cache.
     pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {

@@ -8,9 +8,9 @@ use http_proto::h1::{Outlook, RequestFacts, ResponseBody};
 use http_proto::{Exchange, Leg, PeerError};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
+use super::Conn;
 use super::ending::End;
 use super::outbox::Slices;
-use super::{Conn, Wait};
 use crate::access::{AccessRecord, CLIENT_LEFT, TOO_SHORT};
 use crate::cargo::{self, Cargo};
 use crate::context::{Cx, Incoming};
@@ -367,9 +367,7 @@ impl Conn {
                 }
             };
             self.socket.is_full = wrote.is_blocked;
-            if wrote.taken > 0 {
-                self.note_progress(Wait::Reader, cx.now);
-            }
+            self.pace_out.note(wrote.sent, cx.send_rule(), cx.now);
             moved = true;
             let loaded = self.trips.iter_mut().filter(|trip| trip.is_loaded());
             let shuttles = loaded.map(Trip::loaded_mut);
@@ -378,7 +376,9 @@ impl Conn {
             }
         }
         if !self.socket.is_full && self.transport.has_pending() {
-            self.socket.is_full = self.transport.flush(&cx.stats)?.is_blocked;
+            let wrote = self.transport.flush(&cx.stats)?;
+            self.pace_out.note(wrote.sent, cx.send_rule(), cx.now);
+            self.socket.is_full = wrote.is_blocked;
         }
         if self.socket.is_full {
             if let Some(trip) = self.trips.iter_mut().find(|trip| trip.is_loaded()) {

@@ -96,16 +96,21 @@ impl Conn {
             Reply::Unsaid(_) | Reply::Ended => 0,
         };
         stream.place = Place::Loaded(shuttle, cargo.cut(admitted));
-        stream.since = cx.now;
         self.feed(place, cx);
     }
 
     /// Says the head. A response that has no body ends the stream with it.
-    fn begin(&mut self, place: usize, shuttle: &Shuttle<Worker, Exchange>, len: usize, cx: &Cx) {
+    fn begin(
+        &mut self,
+        place: usize,
+        shuttle: &Shuttle<Worker, Exchange>,
+        len: usize,
+        cx: &mut Cx,
+    ) {
         let stream = &mut self.streams[place];
         let known_length = stream.is_last.then_some(len as u64);
         let body = ResponseBody::new(&shuttle.response, stream.is_head, known_length);
-        let head = fields::response(&shuttle.response, &body, &cx.encoder);
+        let head = fields::response(&shuttle.response, &body, &cx.encoder, &mut cx.texts);
         let is_empty = body.is_full() || (stream.is_last && len == 0 && body.missing() == 0);
         cx.stats.response(shuttle.response.status());
         let Reply::Unsaid(respond) = &mut stream.reply else {
@@ -153,13 +158,14 @@ impl Conn {
             _ => return,
         };
         if given > 0 {
-            stream.since = cx.now;
+            stream.pace.note(given, cx.send_rule(), cx.now);
             if let Some(record) = &mut stream.record {
                 record.add_bytes(given as u64);
             }
             self.handed += given;
             self.budget.earn_bytes(given);
         }
+        stream.pace.run(matches!(gave, Gave::Blocked), cx.now);
         match gave {
             Gave::All => {
                 if ends && given > 0 {
@@ -294,7 +300,7 @@ impl Conn {
         }
         let stream = &mut self.streams[place];
         stream.berth = None;
-        let mut head = fields::text(500, NO_ANSWER.len(), &cx.encoder);
+        let mut head = fields::text(500, NO_ANSWER.len(), &cx.encoder, &mut cx.texts);
         if !is_mute && matches!(stream.reply, Reply::Unsaid(_)) {
             stream.note_own_answer(&mut head, NO_ANSWER.len(), NOT_ANSWERED, cx);
         }

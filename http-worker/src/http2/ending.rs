@@ -180,7 +180,7 @@ impl Conn {
             return Some(self.since + limits.linger_timeout);
         }
         if self.pipe.borrow().socket.is_full {
-            return Some(self.sent_at + limits.write_timeout);
+            return self.pace.due(cx.send_rule());
         }
         let is_leaving = cx.is_draining || self.is_leaving;
         match self.engine {
@@ -194,7 +194,7 @@ impl Conn {
 
     fn first_deadline_of_streams(&self, cx: &Cx) -> Option<Instant> {
         let streams = self.streams.iter();
-        let deadlines = streams.filter_map(|(_, stream)| stream.deadline(&cx.limits));
+        let deadlines = streams.filter_map(|(_, stream)| stream.deadline(cx));
         deadlines.min()
     }
 
@@ -252,12 +252,12 @@ impl Conn {
         let now = cx.now;
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|at| now >= at);
         let streams = self.streams.iter();
-        let late = streams.filter(|(_, stream)| is_past(stream.deadline(&cx.limits)));
+        let late = streams.filter(|(_, stream)| is_past(stream.deadline(cx)));
         let late: Vec<usize> = late.map(|(place, _)| place).collect();
         for place in late {
             cx.stats.timeouts.one();
             let stream = &mut self.streams[place];
-            if is_past(stream.silence_deadline(&cx.limits)) {
+            if is_past(stream.body_deadline(cx)) {
                 stream.silence();
                 self.ready.note(place);
             } else if matches!(stream.place, Place::Arriving(..)) {

@@ -43,13 +43,35 @@ pub(super) fn read_trailers(map: &HeaderMap, trailers: &mut Fields) -> Result<()
     })
 }
 
+/// Values that are the same in all answers, or in those of one second: making one is a copy.
+#[derive(Default)]
+pub(crate) struct Texts {
+    date: Option<HeaderValue>,
+    server: Option<HeaderValue>,
+}
+
+impl Texts {
+    /// Makes them anew if the time has changed.
+    fn refresh(&mut self, encoder: &Encoder) {
+        if self.date.as_ref().map(HeaderValue::as_bytes) != Some(encoder.date()) {
+            self.date = HeaderValue::from_bytes(encoder.date()).ok();
+            let server = encoder.server().map(HeaderValue::from_bytes);
+            self.server = server.and_then(Result::ok);
+        }
+    }
+}
+
 /// The head of a response as the engine wants it.
 pub(super) fn response(
     head: &ResponseHead,
     body: &ResponseBody,
     encoder: &Encoder,
+    texts: &mut Texts,
 ) -> Response<()> {
-    let mut response = bare(head.status(), encoder, head.has_date(), head.has_server());
+    texts.refresh(encoder);
+    let date = texts.date.as_ref().filter(|_| !head.has_date());
+    let server = texts.server.as_ref().filter(|_| !head.has_server());
+    let mut response = bare(head.status(), date, server);
     let map = response.headers_mut();
     if let Some(length) = body.content_length() {
         map.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -65,8 +87,8 @@ pub(super) fn response(
 }
 
 /// The head of our own answer to a request that cannot be served; the text follows.
-pub(super) fn refusal(error: &PeerError, encoder: &Encoder) -> Response<()> {
-    let mut response = text(error.status, error.reason.len(), encoder);
+pub(super) fn refusal(error: &PeerError, encoder: &Encoder, texts: &mut Texts) -> Response<()> {
+    let mut response = text(error.status, error.reason.len(), encoder, texts);
     if error.kind == PeerErrorKind::MethodNotAllowed {
         // RFC 9110 section 15.5.6: 405 says what is allowed.
         let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -76,8 +98,9 @@ pub(super) fn refusal(error: &PeerError, encoder: &Encoder) -> Response<()> {
 }
 
 /// The head of an answer of ours with a text of so many bytes.
-pub(super) fn text(status: u16, len: usize, encoder: &Encoder) -> Response<()> {
-    let mut response = bare(status, encoder, false, false);
+pub(super) fn text(status: u16, len: usize, encoder: &Encoder, texts: &mut Texts) -> Response<()> {
+    texts.refresh(encoder);
+    let mut response = bare(status, texts.date.as_ref(), texts.server.as_ref());
     let map = response.headers_mut();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     map.insert(CONTENT_TYPE, plain);
@@ -92,16 +115,16 @@ pub(super) fn invitation() -> Response<()> {
     response
 }
 
-fn bare(status: u16, encoder: &Encoder, has_date: bool, has_server: bool) -> Response<()> {
+fn bare(status: u16, date: Option<&HeaderValue>, server: Option<&HeaderValue>) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let map = response.headers_mut();
-    if !has_date && let Ok(date) = HeaderValue::from_bytes(encoder.date()) {
-        map.insert(DATE, date);
+    if let Some(date) = date {
+        map.insert(DATE, date.clone());
     }
-    if !has_server && let Some(Ok(server)) = encoder.server().map(HeaderValue::from_bytes) {
-        map.insert(SERVER, server);
+    if let Some(server) = server {
+        map.insert(SERVER, server.clone());
     }
     response
 }

@@ -82,8 +82,8 @@ impl Conn {
         self.open_files(cx);
     }
 
-    /// Opens what is asked for, in the order of asking, while not too many are open. True: there was
-    /// something.
+    /// Opens what is asked for, in the order of asking, while not too many are open. True: there
+    /// was something.
     pub(super) fn open_files(&mut self, cx: &mut Cx) -> bool {
         let mut moved = false;
         while let Some(&(place, ticket)) = self.asked.front() {
@@ -120,14 +120,13 @@ impl Conn {
             record.note_own_answer(head.status(), cx.now);
         }
         let mut plan = ResponseBody::new(head, stream.is_head, None);
-        let response = fields::response(head, &plan, &cx.encoder);
+        let response = fields::response(head, &plan, &cx.encoder, &mut cx.texts);
         let is_empty = plan.is_full();
         let load = FileLoad::new(body);
         cx.reuse(incoming);
         let Reply::Unsaid(respond) = &mut stream.reply else {
             return;
         };
-        stream.since = cx.now;
         stream.is_last = true;
         match respond.send_response(response, is_empty) {
             Ok(send) if !is_empty => {

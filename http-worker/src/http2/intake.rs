@@ -15,7 +15,7 @@ use super::stream::{Lot, Place, Reply, Stream};
 use super::upload::Upload;
 use super::{Conn, fields};
 use crate::access::NOT_READ;
-use crate::conn::{BodyTrip, length_of};
+use crate::conn::{BodyTrip, Pace, length_of};
 use crate::context::{Boarded, Cx, Incoming};
 use crate::limits::KEEP_BYTES;
 use crate::routes::files_for;
@@ -75,7 +75,7 @@ impl Conn {
             reply: Reply::Unsaid(respond),
             is_last: false,
             is_listed: false,
-            since: cx.now,
+            pace: Pace::default(),
             sent_mark: Some(Mark::ResponseToClient),
             record: None,
         };
@@ -84,7 +84,10 @@ impl Conn {
         incoming.trailers.clear();
         cx.mark(Mark::RequestArrives, stream.ticket);
         match read {
-            Ok(_) => stream.place = Place::Arriving(incoming, body),
+            Ok(_) => {
+                stream.pace.run(true, cx.now);
+                stream.place = Place::Arriving(incoming, body);
+            }
             Err(_) => cx.discard(incoming),
         }
         let place = self.streams.insert(stream);
@@ -129,7 +132,7 @@ impl Conn {
             };
             match next_piece(body, &mut waker) {
                 Piece::Bytes(bytes) => {
-                    stream.since = cx.now;
+                    stream.pace.note(bytes.len(), cx.receive_rule(), cx.now);
                     let max = stream.body_max_bytes;
                     if let Err(kind) = take_in(&bytes, incoming, body, max, cx) {
                         return self.refuse(place, &kind.into(), cx);
@@ -170,6 +173,7 @@ impl Conn {
             if let Some(record) = &mut stream.record {
                 record.note_complete(cx.now);
             }
+            stream.pace = Pace::default();
             stream.place = Place::Waiting(incoming, body);
             self.waiting.push_back((place, stream.ticket));
         }
@@ -185,7 +189,8 @@ impl Conn {
             let stream = self.streams.get(place);
             let stream = stream.filter(|stream| stream.ticket == ticket);
             if let Some(Place::Waiting(incoming, _)) = stream.map(|stream| &stream.place) {
-                if self.is_waiting {
+                // When berths are scarce each connection has one at a time.
+                if self.is_waiting || (cx.is_scarce() && self.travels()) {
                     return;
                 }
                 let Some(boarded) = cx.board(incoming.streams, self.has_turn) else {
@@ -197,6 +202,10 @@ impl Conn {
             }
             self.waiting.pop_front();
         }
+    }
+
+    fn travels(&self) -> bool {
+        self.streams.iter().any(|(_, stream)| stream.travels())
     }
 
     fn send(&mut self, place: usize, (mut shuttle, second): Boarded, cx: &mut Cx) {
@@ -221,7 +230,7 @@ impl Conn {
             if incoming.facts.expects_continue {
                 body.hold_back();
             }
-            Upload::new(body, from, stream.body_max_bytes, cx.now)
+            Upload::new(body, from, stream.body_max_bytes)
         });
         shuttle.body_berth = stream.upload.as_ref().map(|upload| upload.body.name());
         shuttle.worker_ticket = ticket;
@@ -259,7 +268,7 @@ impl Conn {
         cx.stats.parse_errors.one();
         cx.stats.response(error.status);
         let stream = &mut self.streams[place];
-        let mut head = fields::refusal(error, &cx.encoder);
+        let mut head = fields::refusal(error, &cx.encoder, &mut cx.texts);
         stream.note_own_answer(&mut head, error.reason.len(), error.reason, cx);
         if let Reply::Unsaid(respond) = &mut stream.reply {
             let sent = respond.send_response(head, stream.is_head);

@@ -34,6 +34,8 @@ pub(super) struct Pipe {
     taken: usize,
     /// Said by the engine, not taken by the socket.
     output: Vec<u8>,
+    /// Taken by the socket since the last question.
+    sent: usize,
     /// Why the transport is of no use any more.
     pub(super) broken: Option<Broken>,
 }
@@ -52,6 +54,7 @@ impl Pipe {
             input,
             taken: 0,
             output: Vec::new(),
+            sent: 0,
             broken: None,
         }
     }
@@ -64,6 +67,13 @@ impl Pipe {
         self.input.extend_from_slice(bytes);
     }
 
+    /// Lends it a buffer for what will be said.
+    pub(super) fn prepare(&mut self, cx: &mut Cx) {
+        if self.output.capacity() == 0 {
+            self.output = cx.buffer();
+        }
+    }
+
     /// Whether the engine has taken everything that was received.
     pub(super) fn is_drained(&self) -> bool {
         self.taken == self.input.len()
@@ -72,6 +82,11 @@ impl Pipe {
     /// Bytes that wait for the socket.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.output.len()
+    }
+
+    /// How much the socket took since the last question.
+    pub(super) fn take_sent(&mut self) -> usize {
+        std::mem::take(&mut self.sent)
     }
 
     /// Nothing waits for the socket, here or in TLS.
@@ -88,6 +103,7 @@ impl Pipe {
             .transport
             .write(&mut [IoSlice::new(&self.output)], &self.stats)?;
         self.socket.is_full = wrote.is_blocked;
+        self.sent += wrote.taken;
         self.forget(wrote.taken);
         Ok(wrote.taken > 0)
     }
@@ -164,6 +180,7 @@ impl Pipe {
             .transport
             .write(&mut all[..=slices.len()], &self.stats)?;
         self.socket.is_full = wrote.is_blocked;
+        self.sent += wrote.taken;
         let before = self.output.len().min(wrote.taken);
         self.forget(before);
         Ok(wrote.taken - before)

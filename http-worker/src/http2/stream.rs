@@ -15,8 +15,8 @@ use super::files::FileLoad;
 use super::upload::Upload;
 use crate::access::AccessRecord;
 use crate::cargo::Cargo;
-use crate::context::Incoming;
-use crate::limits::Limits;
+use crate::conn::Pace;
+use crate::context::{Cx, Incoming};
 
 /// Where the request, or the answer to it, is.
 pub(super) enum Place {
@@ -67,8 +67,8 @@ pub(super) struct Stream {
     pub(super) is_last: bool,
     /// It stands in the list of those that wait for their share.
     pub(super) is_listed: bool,
-    /// Since when it waits for the client: for more of a body, or for room to send.
-    pub(super) since: Instant,
+    /// How slow the client is: with its body, and then with its answer.
+    pub(super) pace: Pace,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     pub(super) sent_mark: Option<Mark>,
     /// What is told of it when it is over.
@@ -120,20 +120,23 @@ impl Stream {
     }
 
     /// Until when it may wait for its client, if it is that for which it waits.
-    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    pub(super) fn deadline(&self, cx: &Cx) -> Option<Instant> {
         let own = match self.place {
-            Place::Arriving(..) => Some(self.since + limits.body_timeout),
-            Place::Loaded(..) | Place::File(_) => Some(self.since + limits.write_timeout),
+            Place::Arriving(..) => self.pace.due(cx.receive_rule()),
+            Place::Loaded(..) | Place::File(_) => self.pace.due(cx.send_rule()),
             _ => None,
         };
-        let of_body = self.silence_deadline(limits);
-        own.into_iter().chain(of_body).min()
+        own.into_iter().chain(self.body_deadline(cx)).min()
     }
 
-    /// Until when the client may be silent in the middle of a body that crosses in pieces.
-    pub(super) fn silence_deadline(&self, limits: &Limits) -> Option<Instant> {
-        let upload = self.upload.as_ref();
-        let upload = upload.filter(|upload| upload.waits_for_client())?;
-        Some(upload.since + limits.body_timeout)
+    /// Until when the client may be slow in the middle of a body that crosses in pieces.
+    pub(super) fn body_deadline(&self, cx: &Cx) -> Option<Instant> {
+        let upload = self.upload.as_ref()?;
+        upload.pace.due(cx.receive_rule())
+    }
+
+    /// Whether it has a berth.
+    pub(super) fn travels(&self) -> bool {
+        self.berth.is_some() && !matches!(self.place, Place::Done | Place::File(_))
     }
 }

@@ -2,7 +2,6 @@
 //! stream's window, and its client feels it; the windows of its neighbours are their own.
 
 use std::task::Context;
-use std::time::Instant;
 
 use h2::RecvStream;
 use http_proto::{BodyFault, Exchange, Fields};
@@ -11,7 +10,7 @@ use shuttle_core::{Shuttle, Worker};
 use super::intake::{Piece, next_piece};
 use super::stream::{Reply, Stream};
 use super::{Conn, fields};
-use crate::conn::BodyTrip;
+use crate::conn::{BodyTrip, Pace};
 use crate::context::Cx;
 
 /// The body of one stream.
@@ -20,17 +19,17 @@ pub(super) struct Upload {
     from: RecvStream,
     /// How many more bytes it may have.
     left: u64,
-    /// Since when it waits for the client.
-    pub(super) since: Instant,
+    /// How slow the client is.
+    pub(super) pace: Pace,
 }
 
 impl Upload {
-    pub(super) fn new(body: BodyTrip, from: RecvStream, max: u64, now: Instant) -> Self {
+    pub(super) fn new(body: BodyTrip, from: RecvStream, max: u64) -> Self {
         Self {
             body,
             from,
             left: max,
-            since: now,
+            pace: Pace::default(),
         }
     }
 
@@ -40,16 +39,16 @@ impl Upload {
     }
 
     /// Whether it is the client that it waits for.
-    pub(super) fn waits_for_client(&self) -> bool {
+    fn waits_for_client(&self) -> bool {
         self.wants_input() && !self.body.awaits_invitation()
     }
 
     /// Takes what is there, as far as there is room. False: the stream is lost.
-    fn receive(&mut self, waker: &mut Context<'_>, now: Instant) -> bool {
+    fn receive(&mut self, waker: &mut Context<'_>, cx: &Cx) -> bool {
         while self.wants_input() {
             match next_piece(&mut self.from, waker) {
                 Piece::Bytes(bytes) => {
-                    self.since = now;
+                    self.pace.note(bytes.len(), cx.receive_rule(), cx.now);
                     self.take_in(&bytes);
                 }
                 Piece::Trailers(map) => {
@@ -123,10 +122,11 @@ impl Conn {
             let Some(upload) = &mut stream.upload else {
                 return;
             };
-            if !upload.receive(&mut waker, cx.now) {
+            if !upload.receive(&mut waker, cx) {
                 return self.lose(place, cx);
             }
             let moved = upload.body.advance(cx);
+            upload.pace.run(upload.waits_for_client(), cx.now);
             if upload.body.take_invitation() && matches!(stream.reply, Reply::Unsaid(_)) {
                 self.invite_body(place, cx);
             }

@@ -155,25 +155,6 @@ fn a_head_has_so_much_time() {
 }
 
 #[test]
-fn a_body_has_so_much_time_since_its_last_byte() {
-    let mut world = World::new(Setup::default());
-    let timeout = Limits::default().body_timeout;
-    let client = world.connect();
-    world.ask(
-        client,
-        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n",
-    );
-    for _ in 0..3 {
-        world.pass(timeout - MOMENT);
-        world.ask(client, "b");
-    }
-    assert_eq!(world.text(client), "<open>");
-    world.pass(timeout + MOMENT);
-    assert!(world.text(client).starts_with("HTTP/1.1 408 "));
-    world.check_balance();
-}
-
-#[test]
 fn a_pause_between_requests_has_so_much_time() {
     let mut world = World::new(Setup::default());
     let timeout = Limits::default().idle_timeout;

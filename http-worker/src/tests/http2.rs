@@ -9,9 +9,17 @@ use super::world::{LARGE, Setup, World, respond};
 use crate::{App, Command, Serve};
 
 fn world() -> (World, Client2) {
-    let mut world = World::new(Setup::default());
+    let mut world = World::new(roomy());
     let client = Client2::new(&mut world);
     (world, client)
+}
+
+/// Berths for many streams: they are not scarce.
+fn roomy() -> Setup {
+    Setup {
+        berths: 64,
+        ..Setup::default()
+    }
 }
 
 #[test]
@@ -581,7 +589,7 @@ fn streaming() -> (World, Client2) {
     };
     let mut world = World::new(Setup {
         routes: Sites::new([site("/u", None), site("/ten", Some(10))]),
-        ..Setup::default()
+        ..roomy()
     });
     let client = Client2::new(&mut world);
     (world, client)
@@ -732,5 +740,30 @@ fn bodies_in_pieces_may_fail() {
     assert!(client.text(stream).ends_with("enough<end>"));
     assert_eq!(take_piece(&mut world), "some");
     assert_eq!(take_piece(&mut world), " last closed");
+    world.check_balance();
+}
+
+/// When more than half of the berths are taken, a connection has one at a time, however many
+/// streams it has.
+#[test]
+fn l14_one_connection_does_not_take_all_berths() {
+    let mut world = World::new(Setup::default());
+    let mut greedy = Client2::new(&mut world);
+    let mut modest = Client2::new(&mut world);
+    for _ in 0..20 {
+        greedy.begin("GET", "/greedy", &[], true);
+    }
+    greedy.settle(&mut world);
+    assert_eq!(world.held.len(), 5, "half of eight, and one");
+    let stream = modest.get(&mut world, "/modest");
+    assert!(world.at_tx().ends_with("Request /modest"));
+    respond(&mut world);
+    modest.settle(&mut world);
+    assert!(modest.text(stream).ends_with("/modest<end>"));
+    while !world.held.is_empty() {
+        respond(&mut world);
+        greedy.settle(&mut world);
+    }
+    assert_eq!(world.stats().responses[1], 21);
     world.check_balance();
 }

@@ -225,7 +225,7 @@ fn without_a_free_berth_connections_wait_in_their_order_and_unread() {
         assert_eq!(world.at_tx(), at_tx);
         world.answer(200, "");
     }
-    assert_eq!(world.stats().waits_for_berth, 3);
+    assert_eq!(world.stats().waits_for_berth, 2);
     assert_eq!(world.stats().responses[1], 4);
     world.check_balance();
 }

@@ -26,12 +26,15 @@ pub(super) fn send(
         Ok(taken) => {
             stats.bytes_out.add(taken as u64);
             // Less than asked for may mean either end; the next call tells which.
-            let is_blocked = false;
-            Ok(Some(Some(Wrote { taken, is_blocked })))
+            Ok(Some(Some(Wrote {
+                taken,
+                sent: taken,
+                is_blocked: false,
+            })))
         }
         Err(Errno::AGAIN | Errno::INTR) => Ok(Some(Some(Wrote {
-            taken: 0,
             is_blocked: true,
+            ..Wrote::default()
         }))),
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
         Err(e) => Err(e.into()),
@@ -66,6 +69,7 @@ pub(super) fn write_before_more(
     stats.bytes_out.add(taken as u64);
     Ok(Wrote {
         taken,
+        sent: taken,
         is_blocked: taken < bytes.len(),
     })
 }

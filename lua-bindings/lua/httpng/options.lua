@@ -10,15 +10,19 @@ local options = {}
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
 ---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer}[] the first whose path matches answers
+---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean}[] the first whose path matches answers
 ---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
+---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
+---@field max_conn_per_ip? integer connections of one address to all threads together, default 16384; 0: no bound
+---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
+---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
----@field thread_termination_timeout? number seconds, default 60, that threads may take to end after a reload with fewer; 0 or less: for ever
+---@field thread_termination_timeout? number seconds, default 60, that threads may take to end, and that handlers may take after their connections were reset; 0 or less: for ever
 ---@field min_proto_version? 'ssl3'|'tls1'|'tls1.0'|'tls1.1'|'tls1.2'|'tls1.3' default tls1.2
 ---@field openssl_security_level? integer 0..5; has no effect
 ---@field header_timeout? number seconds for a request head, default 30
@@ -43,6 +47,9 @@ local INTEGERS = {
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
     -- More than that a shuttle does not hold.
     { 'default_send_window', 1024 * 1024, 1, 1024 * 1024 },
+    { 'max_conn_per_ip', 16384, 0, 256 * 1024 * 1024 },
+    { 'min_receive_rate', 500, 0, 1024 * 1024 * 1024 },
+    { 'min_send_rate', 500, 0, 1024 * 1024 * 1024 },
 }
 
 -- Name, default. Ours, in seconds above zero: how long a client may take.
@@ -55,6 +62,7 @@ local TIMEOUTS = {
 local FLAGS = {
     { 'use_body_split' },
     { 'reload_listeners' },
+    { 'cancel_on_disconnect' },
 }
 
 -- Options that have a reader of their own.
@@ -172,7 +180,7 @@ end
 
 local function read_sites(new, cfg, before)
     new.sites = sites.read(option(cfg, 'sites'), option(cfg, 'handler'),
-        option(cfg, 'stream'), before ~= nil)
+        option(cfg, 'stream'), new.cancel_on_disconnect, before ~= nil)
     if before then
         new.sites = sites.in_reload_order(new.sites, before.sites)
     elseif #new.sites == 0 then

@@ -21,15 +21,23 @@ local function body_len(site)
     return math.floor(math.min(math.max(number, 0), 2 ^ 53))
 end
 
+---What the site says itself of `cancel_on_disconnect`, or all do; NULL of any kind is nil.
+local function flag_of(site, all)
+    local own = site.cancel_on_disconnect
+    if own == nil then return all end
+    return own and true or false
+end
+
 ---@param given? {path: string, handler: function|string|httpng.folder}[] `cfg.sites`
 ---@param handler? function|string|httpng.folder `cfg.handler`: a site for everything
 ---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
+---@param cancels boolean `cfg.cancel_on_disconnect`, for sites that say nothing else
 ---@param is_reload boolean
----@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?}[]
-function sites.read(given, handler, streams, is_reload)
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean}[]
+function sites.read(given, handler, streams, cancels, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler, its_files, stream, max_body_len)
+    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -46,7 +54,7 @@ function sites.read(given, handler, streams, is_reload)
             and rawget(its_handler, '_streams')
         list[#list + 1] = {
             path = path, handler = its_handler, files = its_files, stream = stream and true or false,
-            max_body_len = max_body_len,
+            max_body_len = max_body_len, cancel_on_disconnect = own_cancels,
         }
     end
     if given ~= nil then
@@ -69,7 +77,8 @@ function sites.read(given, handler, streams, is_reload)
                 log.warn('sites[].path "%s" does not begin with "/": no request matches it',
                     site.path)
             end
-            add(site.path, site.handler, its_files, site.stream, body_len(site))
+            add(site.path, site.handler, its_files, site.stream, body_len(site),
+                flag_of(site, cancels))
         end
     end
     if handler ~= nil then
@@ -77,7 +86,7 @@ function sites.read(given, handler, streams, is_reload)
         if not its_files and not is_callable(handler) then
             error('handler is not a function or table (router object)', 0)
         end
-        add('/', handler, its_files, streams)
+        add('/', handler, its_files, streams, nil, cancels)
     end
     return list
 end

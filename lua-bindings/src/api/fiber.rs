@@ -20,6 +20,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("name", verb(name)),
     ("set_name", verb(set_name)),
     ("wake", verb(wake)),
+    ("leave", verb(leave)),
     ("cancel", verb(cancel)),
     ("testcancel", verb(testcancel)),
     ("set_joinable", verb(set_joinable)),
@@ -51,10 +52,9 @@ fn new(stack: &mut Stack) -> Outcome {
 
 fn make(stack: &mut Stack) -> Result<Rc<LuaFiber>, Raise> {
     let args = stack.top() - 1;
-    realm()
-        .fibers
-        .spawn(stack, "lua", args)
-        .map_err(Raise::text)
+    let realm = realm();
+    realm.note_handoff();
+    realm.fibers.spawn(stack, "lua", args).map_err(Raise::text)
 }
 
 /// `id()`: the running fiber.
@@ -110,9 +110,16 @@ fn set_name(stack: &mut Stack) -> Outcome {
 }
 
 fn wake(stack: &mut Stack) -> Outcome {
+    realm().note_handoff();
     let woken = lookup(stack).is_some_and(|fiber| fiber.fiber.wake());
     stack.push_bool(woken);
     Ok(1)
+}
+
+/// `leave()`: a value was put where another fiber will find it.
+fn leave(_: &mut Stack) -> Outcome {
+    realm().note_handoff();
+    Ok(0)
 }
 
 fn cancel(stack: &mut Stack) -> Outcome {

@@ -29,6 +29,8 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("is_shrinking", verb(is_shrinking)),
     ("is_relistening", verb(is_relistening)),
     ("force_shrink", verb(force_shrink)),
+    ("give_up", verb(give_up)),
+    ("give_up_leaving", verb(give_up_leaving)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
 ];
@@ -69,13 +71,20 @@ fn bind(stack: &mut Stack) -> Outcome {
     }
 }
 
-/// `set_metatables(req, io, flatten)`.
+/// `set_metatables(req, io, flatten, keep)`.
 fn set_metatables(stack: &mut Stack) -> Outcome {
-    stack.set_top(3);
+    stack.set_top(4);
+    let keep = stack.anchor();
     let flatten = stack.anchor();
     let io = stack.anchor();
     let req = stack.anchor();
-    realm().http.metatables.set(Metatables { req, io, flatten });
+    let metatables = Metatables {
+        req,
+        io,
+        flatten,
+        keep,
+    };
+    realm().http.metatables.set(metatables);
     Ok(0)
 }
 
@@ -152,6 +161,9 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
         }
         let path = stack.text_field(-1, "path").unwrap_or_default();
         let own_max = stack.number_field(-1, "max_body_len");
+        let _ = stack.raw_field(-1, "cancel_on_disconnect");
+        let cancels = stack.truth(-1);
+        stack.pop(1);
         let is_files = stack.raw_field(-1, "files") == Kind::Table;
         stack.pop(1);
         let value = if is_files {
@@ -160,6 +172,7 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
             let _ = stack.raw_field(-1, "handler");
             Handler::Lua(LuaHandler {
                 anchor: stack.anchor(),
+                cancels,
                 body_max_bytes: own_max.unwrap_or(usual_max) as u64,
             })
         };
@@ -213,10 +226,39 @@ fn is_relistening(stack: &mut Stack) -> Outcome {
     Ok(1)
 }
 
-/// `force_shrink()`: resets the connections of threads that became too many.
+/// `force_shrink()`: resets the connections of threads that became too many. A handler that asks
+/// and is served by one of them gives up its own request, as in `stop`.
 fn force_shrink(_: &mut Stack) -> Outcome {
-    realm().control.borrow_mut().force_shrink();
+    let realm = realm();
+    let leaving = realm.control.borrow().leaving();
+    if let Some(ticket) = realm.stats.serving().ticket()
+        && is_among(&realm, &leaving, realm.http.link_of(ticket))
+    {
+        realm.http.give_up(&realm, ticket);
+    }
+    realm.control.borrow_mut().force_shrink();
     Ok(0)
+}
+
+/// `give_up()`: handlers that still run lose their requests and are cancelled.
+fn give_up(_: &mut Stack) -> Outcome {
+    let realm = realm();
+    realm.http.give_up_running(&realm, |_| true);
+    Ok(0)
+}
+
+/// `give_up_leaving()`: likewise those that are served by threads that became too many.
+fn give_up_leaving(_: &mut Stack) -> Outcome {
+    let realm = realm();
+    let leaving = realm.control.borrow().leaving();
+    let http = &realm.http;
+    http.give_up_running(&realm, |link| is_among(&realm, &leaving, Some(link)));
+    Ok(0)
+}
+
+fn is_among(realm: &Realm, ends: &[u64], link: Option<usize>) -> bool {
+    let number = link.and_then(|link| realm.http.number_of(link));
+    number.is_some_and(|number| ends.contains(&number))
 }
 
 /// `forget_sites()`: after a shutdown no handler is held.
@@ -259,6 +301,9 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
             _ => TlsVersion::V12,
         },
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
+        max_conn_per_ip: number(stack, "max_conn_per_ip") as usize,
+        min_receive_rate_bytes: number(stack, "min_receive_rate") as u64,
+        min_send_rate_bytes: number(stack, "min_send_rate") as u64,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
         thread_termination_timeout_ms: (termination > 0.0)

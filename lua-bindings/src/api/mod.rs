@@ -80,6 +80,21 @@ const MODULES: &[Module] = &[
         source: include_str!("../../lua/httpng/options.lua"),
     },
     Module {
+        name: "httpng.ending",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/ending.lua"),
+    },
+    Module {
+        name: "httpng.request",
+        verbs: &[host::VERBS],
+        source: include_str!("../../lua/httpng/request.lua"),
+    },
+    Module {
+        name: "httpng.cookie",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/cookie.lua"),
+    },
+    Module {
         name: "httpng",
         verbs: &[httpng::VERBS, host::VERBS],
         source: include_str!("../../lua/httpng.lua"),

@@ -4,6 +4,8 @@
 //! A piece is taken out of its shuttle and the shuttle sent back for the next one before Lua works
 //! on it. So the worker reads on while the handler is busy, but no further than one piece ahead.
 
+mod whole;
+
 use std::time::{Duration, Instant};
 
 use http_proto::{BodyBerth, BodyFault, Exchange, Fields, Leg, Mark};
@@ -16,6 +18,8 @@ use super::trips::{Ticket, Trip, Trips};
 use crate::limits::BODY_KEEP_BYTES;
 use crate::raw::{Kind, Outcome, Raise, Stack, Verb, may_park, verb};
 use crate::realm::{Realm, realm};
+
+pub(super) use whole::{Source, WHOLE_BODY, incomplete, part_of_whole, push_whole, source};
 
 pub(super) const READ: Verb = verb(read);
 pub(super) const HAS_WHOLE_BODY: Verb = verb(has_whole_body);
@@ -263,84 +267,6 @@ fn has_whole_body(stack: &mut Stack) -> Outcome {
     // Without a request the field itself says what is wrong.
     stack.push_bool(has.unwrap_or(true));
     Ok(1)
-}
-
-/// Pushes the whole body, waiting for it. False, and nothing is pushed: the request is no longer
-/// here.
-///
-/// # Errors
-/// It will not be whole, is too long, or pieces of it are with somebody else; or as [`next`].
-pub(super) fn push_whole(realm: &Realm, stack: &mut Stack, ticket: Ticket) -> Result<bool, Raise> {
-    realm.http.with_trip(ticket, |trip| {
-        if announced_bytes(trip) > trip.intake.max_bytes {
-            realm.http.refuse_body(trip);
-        }
-    });
-    loop {
-        let at_once = |trip: &mut Trip| push_at_once(stack, trip);
-        if let Some(outcome) = realm
-            .http
-            .with_trip(ticket, at_once)
-            .unwrap_or(Some(Ok(false)))
-        {
-            return outcome;
-        }
-        match next(realm, stack, ticket, None)? {
-            Next::Bytes => gather(realm, ticket),
-            Next::End => break,
-            Next::Fault(fault) => return Err(incomplete(fault)),
-            Next::TimedOut => {}
-        }
-    }
-    let pushed = realm.http.with_trip(ticket, |trip| {
-        stack.push_bytes(&trip.intake.whole);
-    });
-    Ok(pushed.is_some())
-}
-
-/// How long a body that comes in pieces will be by its own word; 0 if it says nothing.
-fn announced_bytes(trip: &Trip) -> u64 {
-    let head = trip.request().filter(|_| trip.intake.is_streamed);
-    let length = head.and_then(|(head, ..)| head.field(b"content-length"));
-    let length = length.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    length.unwrap_or(0)
-}
-
-/// Pushes a body that came whole, or finds that there is none to be had. Absent: it comes in
-/// pieces.
-fn push_at_once(stack: &mut Stack, trip: &mut Trip) -> Option<Result<bool, Raise>> {
-    if trip.intake.was_read {
-        return Some(Err(Raise::text("the request body was read in pieces")));
-    }
-    if trip.intake.is_streamed {
-        return None;
-    }
-    let Some((_, body, _)) = trip.request() else {
-        return Some(Ok(false));
-    };
-    stack.push_bytes(body);
-    trip.intake.at = body.len();
-    Some(Ok(true))
-}
-
-/// Why there is no body to be had, as programs see it.
-fn incomplete(fault: BodyFault) -> Raise {
-    Raise::text(format!(
-        "the request body is not complete: {}",
-        fault.name()
-    ))
-}
-
-fn gather(realm: &Realm, ticket: Ticket) {
-    realm.http.with_trip(ticket, |trip| {
-        let mut whole = std::mem::take(&mut trip.intake.whole);
-        take(trip, usize::MAX, |bytes| whole.extend_from_slice(bytes));
-        if whole.len() as u64 > trip.intake.max_bytes {
-            whole = Vec::new();
-            realm.http.refuse_body(trip);
-        }
-        trip.intake.whole = whole;
-    });
 }
 
 /// Pushes the trailers as a table, or nil while they may still come.

@@ -1,5 +1,9 @@
 //! What is said of a handler that failed.
 
+use std::fmt::Write as _;
+
+use http_proto::RequestId;
+
 use super::trips::Ticket;
 use crate::raw::Failure;
 use crate::realm::Realm;
@@ -13,9 +17,14 @@ pub(super) fn report(realm: &Realm, ticket: Ticket, site: &str, failure: &Failur
         }
         trip.id.clone()
     });
-    let (message, id) = (&failure.message, id.unwrap_or_default());
-    let line =
-        format!("User handler for \"{site}\" failed with error \"{message}\" (request {id})");
+    let mut line = format!(
+        "User handler for \"{site}\" failed with error \"{}\"",
+        failure.message
+    );
+    // Whoever plays the worker need not name requests.
+    if let Some(id) = id.filter(|id| *id != RequestId::default()) {
+        let _ = write!(line, " (request {id})");
+    }
     match failure.traceback.as_str() {
         "" => log::error!("{line}"),
         traceback => log::error!("{line}\n{traceback}"),

@@ -223,6 +223,7 @@ impl HttpHost {
         }
         self.look(realm, trip, Mark::TxUnrefs);
         self.tell_waiters(realm, trip);
+        trips.look_after(ticket);
     }
 
     /// The shuttle is home with something that was appended too late for the worker: it goes out

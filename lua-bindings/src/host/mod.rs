@@ -7,9 +7,12 @@
 //! protected call and no switch.
 
 mod body;
+mod closing;
 mod failing;
 mod flow;
+mod form;
 mod head;
+mod links;
 mod queue;
 mod reply;
 mod request;
@@ -23,7 +26,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use http_proto::{Exchange, Leg, Mark, Sites, Witness};
-use shuttle_core::{Shuttle, Sleep, Tx, TxEnd, TxShore};
+use shuttle_core::{Shuttle, Tx, TxShore};
 use tx_runtime::FiberRef;
 
 use crate::env::Stage;
@@ -43,11 +46,17 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("req_values", request::VALUES),
     ("read", body::READ),
     ("has_whole_body", body::HAS_WHOLE_BODY),
+    ("whole_body", body::WHOLE_BODY),
+    ("pairs", form::PAIRS),
+    ("form", form::FORM),
+    ("save_file", form::SAVE_FILE),
+    ("read_file", form::READ_FILE),
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
     ("close", reply::CLOSE),
     ("is_closed", reply::IS_CLOSED),
+    ("on_close", closing::ON_CLOSE),
     ("mark", reply::MARK),
     ("io_set_field", waiting::SET_FIELD),
     ("get_send_stats", waiting::SEND_STATS),
@@ -69,6 +78,8 @@ pub(crate) enum Handler {
 pub(crate) struct LuaHandler {
     /// Where the registry holds it.
     pub(crate) anchor: i32,
+    /// Its fiber is cancelled when the client leaves.
+    pub(crate) cancels: bool,
     /// How long the body of a request may be when it is wanted whole.
     pub(crate) body_max_bytes: u64,
 }
@@ -76,6 +87,9 @@ pub(crate) struct LuaHandler {
 /// The HTTP side of one TX thread.
 pub(crate) struct HttpHost {
     links: RefCell<Vec<Option<TxShore<Exchange>>>>,
+    /// Which end each link is: they are counted as they land.
+    numbers: RefCell<Vec<u64>>,
+    landed_total: Cell<u64>,
     trips: RefCell<Trips>,
     pins: Pins,
     sites: RefCell<Rc<Sites<Handler>>>,
@@ -101,6 +115,8 @@ impl HttpHost {
     pub(crate) fn new(vm: &Vm, witness: Option<Box<dyn Witness>>) -> Self {
         Self {
             links: RefCell::default(),
+            numbers: RefCell::default(),
+            landed_total: Cell::default(),
             trips: RefCell::default(),
             pins: Pins::new(vm),
             sites: RefCell::default(),
@@ -117,16 +133,26 @@ impl HttpHost {
         }
     }
 
-    /// Takes over the TX ends of newly started workers.
-    pub(crate) fn land(&self, ends: Vec<TxEnd<Exchange>>) {
-        let mut links = self.links.borrow_mut();
-        for end in ends {
-            let shore = Some(end.land());
-            match links.iter().position(Option::is_none) {
-                Some(free) => links[free] = shore,
-                None => links.push(shore),
-            }
+    /// Works on a request, and then looks after those who wait for its end. Absent when it is over.
+    fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
+        // It is borrowed already only for a finalizer that runs while another verb is at work. It
+        // finds nothing then.
+        let mut trips = self.trips.try_borrow_mut().ok()?;
+        let trip = trips.get(ticket)?;
+        let result = f(trip);
+        if trip.has_onlookers() {
+            trips.look_after(ticket);
         }
+        Some(result)
+    }
+
+    /// The worker's name for a request, for marks.
+    fn worker_ticket(&self, ticket: Ticket) -> u64 {
+        if !self.is_watched {
+            return 0;
+        }
+        self.with_trip(ticket, |trip| trip.worker_ticket)
+            .unwrap_or(0)
     }
 
     /// Replaces the handlers. Requests that a fiber has taken keep theirs. The former ones come
@@ -169,10 +195,17 @@ impl HttpHost {
                 }
                 continue;
             }
+            let ticket = Ticket::from_u64(shuttle.tx_ticket);
             match shuttle.leg() {
                 Leg::Request => self.on_request(realm, link, shuttle),
-                Leg::Continue => self.on_continue(realm, shuttle),
-                Leg::Closed => self.on_closed(realm, shuttle),
+                Leg::Continue => {
+                    self.on_continue(realm, shuttle);
+                    self.look_after(ticket);
+                }
+                Leg::Closed => {
+                    self.on_closed(realm, shuttle);
+                    self.look_after(ticket);
+                }
                 Leg::Body => self.on_body(link, shuttle),
                 leg => log::error!("a worker sent a shuttle with {leg:?}; it is given back"),
             }
@@ -182,21 +215,6 @@ impl HttpHost {
         }
         self.pump();
         taken
-    }
-
-    fn with_shore<R>(&self, link: usize, f: impl FnOnce(&mut TxShore<Exchange>) -> R) -> Option<R> {
-        self.links.borrow_mut().get_mut(link)?.as_mut().map(f)
-    }
-
-    /// Lets go of the shore of a worker that has left, when nothing of it is on this side any more.
-    fn drop_deserted(&self, link: usize) {
-        let has_left = self.with_shore(link, |shore| shore.worker_has_left()) == Some(true);
-        if has_left {
-            self.trips.borrow_mut().lose_bodies(link);
-        }
-        if has_left && !self.trips.borrow().any_of(link) {
-            self.links.borrow_mut()[link] = None;
-        }
     }
 
     fn on_request(&self, realm: &Realm, link: usize, shuttle: Shuttle<Tx, Exchange>) {
@@ -305,6 +323,7 @@ impl HttpHost {
                     self.end(&mut trips, ticket);
                 } else {
                     self.wake_all(trip);
+                    trips.look_after(ticket);
                 }
             }
             // An answer or a release: nothing is pinned for it any more.
@@ -357,34 +376,6 @@ impl HttpHost {
     fn release(&self, link: usize, mut shuttle: Shuttle<Tx, Exchange>) {
         if shuttle.advance(Leg::Release).is_ok() {
             self.with_shore(link, |shore| shore.send(shuttle));
-        }
-    }
-
-    /// Rings the workers that sleep and have something to do.
-    pub(crate) fn flush(&self) {
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            shore.flush();
-        }
-    }
-
-    /// Whether the thread may sleep until its doorbell rings.
-    pub(crate) fn prepare_sleep(&self) -> Sleep {
-        let mut verdict = Sleep::MaySleep;
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            if shore.prepare_sleep() == Sleep::WorkArrived {
-                verdict = Sleep::WorkArrived;
-            }
-        }
-        if verdict == Sleep::WorkArrived {
-            self.woke();
-        }
-        verdict
-    }
-
-    /// The thread is awake.
-    pub(crate) fn woke(&self) {
-        for shore in self.links.borrow_mut().iter_mut().flatten() {
-            shore.woke();
         }
     }
 
@@ -446,6 +437,7 @@ impl HttpHost {
     /// Ends the fibers of the pool that have nothing to do, and later the others.
     pub(crate) fn close(&self) {
         self.is_closing.set(true);
+        self.trips.borrow_mut().remove_files();
         for fiber in self.idle.borrow_mut().drain(..) {
             fiber.wake();
         }

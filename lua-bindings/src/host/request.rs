@@ -5,13 +5,14 @@
 //! `io` or `req` cannot reach another request.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use http_proto::RequestHead;
 
 use super::body;
 use super::trips::{Facts, Ticket, Trip};
-use crate::raw::{Outcome, Raise, Slot, Stack, Verb, verb};
-use crate::realm::realm;
+use crate::raw::{Called, Kind, Outcome, Raise, Slot, Stack, Verb, verb};
+use crate::realm::{Realm, realm};
 
 pub(super) const INDEX: Verb = verb(index);
 pub(super) const VALUES: Verb = verb(values);
@@ -23,6 +24,8 @@ pub(crate) struct Metatables {
     pub(crate) io: i32,
     /// A Lua function that makes a plain table of one with a metatable.
     pub(crate) flatten: i32,
+    /// A Lua function that reads all fields of a `req`.
+    pub(crate) keep: i32,
 }
 
 /// Pushes a new `req` or `io`, with the metatable at `meta`.
@@ -34,6 +37,22 @@ pub(super) fn push_handle(stack: &mut Stack, ticket: Ticket, meta: Slot) {
 pub(super) fn ticket_of(stack: &Stack, slot: Slot) -> Option<Ticket> {
     let number = stack.peek_item(slot, 0)?;
     (number >= 0.0).then(|| Ticket::from_u64(number as u64))
+}
+
+/// Another fiber may have this `req` now, and programs of httpng read it when they like: gives it
+/// its fields while they are there.
+pub(super) fn keep(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, req: Slot) {
+    let is_here = realm
+        .http
+        .with_trip(ticket, |trip| trip.request().is_some());
+    if is_here != Some(true) {
+        return;
+    }
+    stack.push_anchored(realm.http.metatables.get().keep);
+    stack.push_copy(req);
+    if let Called::Failed(failure) = crate::raw::call(stack, 1, 0) {
+        log::error!("a request could not be kept: {}", failure.message);
+    }
 }
 
 /// `req[key]`: a method, or a field. What is dear to make, or is a table, is kept from then on.
@@ -61,7 +80,12 @@ fn index(stack: &mut Stack) -> Outcome {
             .with_trip(ticket, |trip| push_field(stack, trip, field)),
     };
     if found != Some(true) {
-        return Err(over(stack));
+        if stack.raw_field(1, "_kept") == Kind::Nil {
+            return Err(over(stack));
+        }
+        // All its fields were read; this one was nil.
+        stack.push_nil();
+        return Ok(1);
     }
     if field.is_kept() {
         stack.push_copy(2);

@@ -31,7 +31,9 @@ impl Desk {
     const STATUS: Slot = 4;
     const HEADERS: Slot = 5;
     const BODY: Slot = 6;
-    const TOP: Slot = 6;
+    /// The `req` of the handler that runs.
+    const REQ: Slot = 7;
+    const TOP: Slot = 7;
 
     /// A Lua thread with everything in its place.
     fn set_up(realm: &Realm) -> Thread {
@@ -43,6 +45,7 @@ impl Desk {
         stack.push_str("status");
         stack.push_str("headers");
         stack.push_str("body");
+        stack.push_nil();
         debug_assert_eq!(stack.top(), Self::TOP);
         thread
     }
@@ -82,7 +85,7 @@ fn take_requests(realm: &Rc<Realm>, me: &FiberRef, thread: &mut Thread) -> bool 
         let next = http.arrived.borrow_mut().pop_front();
         let Some(ticket) = next else { break };
         served += 1;
-        let done = catch_unwind(AssertUnwindSafe(|| serve(realm, ticket, thread)));
+        let done = catch_unwind(AssertUnwindSafe(|| serve(realm, me, ticket, thread)));
         if done.is_err() {
             // A mistake of ours (the panic was reported by its hook) costs this request only.
             log::error!("a request is given up after a panic");
@@ -129,38 +132,50 @@ fn wait_for_turn(http: &HttpHost, me: &FiberRef) -> bool {
 }
 
 /// Serves one request from its arrival to its end.
-fn serve(realm: &Rc<Realm>, ticket: Ticket, thread: &mut Thread) {
+fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) {
     let http = &realm.http;
     if !thread.is_fit(Desk::TOP) {
         renew(realm, thread);
     }
-    let Some(site) = prepare(realm, ticket, thread) else {
+    let Some(site) = prepare(realm, me, ticket, thread) else {
         return;
     };
     let worker_ticket = http.worker_ticket(ticket);
     http.mark(Mark::CallHandler, worker_ticket);
+    let handoffs = realm.handoffs.get();
     let called = thread.call(2, 1);
     http.mark(Mark::ExitHandler, worker_ticket);
+    if realm.handoffs.get() != handoffs {
+        request::keep(realm, ticket, &mut thread.stack(), Desk::REQ);
+    }
     let reply = match called {
         Called::Done => judge(realm, &mut thread.stack()),
         Called::Failed(failure) => Err(failure),
     };
+    // From here on everything is ours, and is not to be cancelled.
+    http.with_trip(ticket, |trip| trip.server = None);
     if reply.is_err() {
         renew(realm, thread);
     }
     let mut stack = thread.stack();
     if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
-        let page = blame(realm, ticket, &site, &failure);
+        let page = if is_farewell(http, me, ticket, &failure) {
+            log::debug!("the handler of \"{site}\" was cancelled: its client has left");
+            FAILED
+        } else {
+            blame(realm, ticket, &site, &failure)
+        };
         let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack, page));
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
-    stack.set_top(Desk::TOP);
+    stack.set_top(Desk::REQ - 1);
+    stack.push_nil();
     http.mark(Mark::ExitFiber, worker_ticket);
 }
 
 /// Puts the handler, `req` and `io` on the stack; the path of the site. Absent: there is nothing to
 /// call, and the request has been answered.
-fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
+fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
     let http = &realm.http;
     let sites = Rc::clone(&http.sites.borrow());
     let mut trips = http.trips.borrow_mut();
@@ -188,9 +203,16 @@ fn prepare(realm: &Rc<Realm>, ticket: Ticket, thread: &Thread) -> Option<Arc<str
         return None;
     };
     trip.intake.set_max_bytes(handler.body_max_bytes);
+    trip.server = Some(me.clone());
+    trip.cancels = handler.cancels;
+    if trip.cancels {
+        trips.look_after(ticket);
+    }
     let mut stack = thread.stack();
     stack.push_anchored(handler.anchor);
     request::push_handle(&mut stack, ticket, Desk::REQ_META);
+    stack.push_copy(-1);
+    stack.replace(Desk::REQ);
     request::push_handle(&mut stack, ticket, Desk::IO_META);
     Some(Arc::clone(&site.path))
 }
@@ -249,6 +271,15 @@ fn flatten(realm: &Rc<Realm>, stack: &mut Stack, value: Slot) -> Result<(), Fail
     }
 }
 
+/// Whether a handler ended as one does that was cancelled because nobody waits for it any more.
+fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure) -> bool {
+    let is_deserted = http.with_trip(ticket, |trip| trip.is_orphan || trip.cancels && trip.gone);
+    is_deserted != Some(false) && me.is_cancelled() && failure.message == "fiber is cancelled"
+}
+
+/// What a client is told whose handler failed: status and text.
+const FAILED: (u16, &str) = (500, "Path handler execution error");
+
 fn fault(message: String) -> Failure {
     Failure {
         message,
@@ -273,7 +304,7 @@ fn blame(realm: &Realm, ticket: Ticket, site: &str, failure: &Failure) -> (u16, 
         }
         _ => {
             report(realm, ticket, site, failure);
-            (500, "Path handler execution error")
+            FAILED
         }
     }
 }
@@ -425,7 +456,7 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
     let mut has_slept = false;
     loop {
         let is_away = http.with_trip(ticket, |trip| {
-            let is_away = trip.home.is_none() && !trip.answered;
+            let is_away = trip.home.is_none() && !trip.answered && !trip.is_orphan;
             if is_away {
                 trip.finisher = tx_runtime::current();
                 if !has_slept {
@@ -443,47 +474,16 @@ fn see_off(realm: &Rc<Realm>, ticket: Ticket) {
         let _ = tx_runtime::park_uncancellable(None);
         realm.stats.resumed(&serving);
     }
-    http.with_trip(ticket, |trip| {
-        if trip.answered {
-            return;
+    let is_orphan = http.with_trip(ticket, |trip| {
+        if !trip.answered && !trip.is_orphan {
+            http.let_all_go(realm, trip, Mark::FiberUnrefs);
+            http.mark(Mark::AskToFree, trip.worker_ticket);
+            http.send(trip, Leg::Release);
         }
-        http.let_all_go(realm, trip, Mark::FiberUnrefs);
-        http.mark(Mark::AskToFree, trip.worker_ticket);
-        http.send(trip, Leg::Release);
+        trip.is_orphan
     });
-    http.end(&mut http.trips.borrow_mut(), ticket);
-}
-
-impl HttpHost {
-    /// Nobody serves this request any more: its shuttle goes home as soon as it is here.
-    pub(crate) fn give_up(&self, realm: &Realm, ticket: Ticket) {
-        let is_home = self.with_trip(ticket, |trip| {
-            trip.ended = true;
-            trip.is_orphan = true;
-            trip.wake_all();
-            self.let_all_go(realm, trip, Mark::FiberUnrefs);
-            let is_home = trip.home.is_some() || trip.answered;
-            self.send(trip, Leg::Release);
-            is_home
-        });
-        if is_home == Some(true) {
-            self.end(&mut self.trips.borrow_mut(), ticket);
-        }
-    }
-
-    /// Works on a request. Absent when it is over.
-    pub(super) fn with_trip<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Trip) -> R) -> Option<R> {
-        // It is borrowed already only for a finalizer that runs while another verb is at work. It
-        // finds nothing then.
-        self.trips.try_borrow_mut().ok()?.get(ticket).map(f)
-    }
-
-    /// The worker's name for a request, for marks.
-    pub(super) fn worker_ticket(&self, ticket: Ticket) -> u64 {
-        if !self.is_watched {
-            return 0;
-        }
-        self.with_trip(ticket, |trip| trip.worker_ticket)
-            .unwrap_or(0)
+    // The dispatcher sees to the end of one that was given up.
+    if is_orphan == Some(false) {
+        http.end(&mut http.trips.borrow_mut(), ticket);
     }
 }

@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 
 use http_proto::{BodyBerth, Exchange, RequestHead, RequestId};
 use shuttle_core::{BerthId, Shuttle, Tx};
+use tempfile::TempPath;
 use tx_runtime::FiberRef;
 
 use super::body::Intake;
+use super::closing::{Closer, Due};
 use super::flow::Flow;
 use crate::limits::TRIPS_MAX_COUNT;
 use crate::pins::Pin;
@@ -83,6 +85,14 @@ pub(crate) struct Trip {
     pub(crate) flow: Flow,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
     pub(crate) finisher: Option<FiberRef>,
+    /// The request's own fiber, while its handler runs.
+    pub(crate) server: Option<FiberRef>,
+    /// That fiber is cancelled when the client leaves.
+    pub(crate) cancels: bool,
+    /// Functions that wait for the end of the response.
+    pub(crate) closers: Vec<Closer>,
+    /// Temporary files of its form.
+    pub(crate) files: Vec<TempPath>,
     /// Head and body of the request since the shuttle first left with a response.
     pub(crate) kept: bool,
     pub(crate) request: RequestHead,
@@ -202,6 +212,8 @@ impl Trip {
         self.ignored = false;
         self.kept = false;
         self.finisher = None;
+        self.server = None;
+        self.cancels = false;
         self.waiters.clear();
         self.flow.reset();
         self.intake.reset();
@@ -217,6 +229,10 @@ pub(crate) struct Trips {
     /// hails name berths, and pieces of a body come by theirs.
     by_berth: Vec<Vec<u32>>,
     last_waiter: u64,
+    /// Functions whose response is over and that no fiber runs yet.
+    pub(super) due: VecDeque<Due>,
+    /// Temporary files of requests that are over.
+    pub(super) left_files: Vec<TempPath>,
 }
 
 impl Trips {
@@ -277,6 +293,11 @@ impl Trips {
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if let Some(trip) = self.get(ticket) {
             trip.wake_all();
+            // Nothing of it is here any more: whatever the worker does, it is over.
+            trip.answered = true;
+            self.look_after(ticket);
+            let trip = &mut self.slots[ticket.index as usize];
+            self.left_files.append(&mut trip.files);
             trip.reset();
             self.free.push(ticket.index);
         }
@@ -293,6 +314,24 @@ impl Trips {
         self.slots
             .iter()
             .any(|trip| trip.berth.is_some_and(|(from, _)| from == link))
+    }
+
+    /// Removes all temporary files, here and now: the thread ends.
+    pub(super) fn remove_files(&mut self) {
+        self.left_files.clear();
+        self.slots.iter_mut().for_each(|trip| trip.files.clear());
+    }
+
+    /// All requests with their tickets.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Ticket, &Trip)> {
+        let taken = |trip: &&Trip| trip.berth.is_some();
+        (0..)
+            .zip(&self.slots)
+            .filter(move |(_, trip)| taken(trip))
+            .map(|(index, trip)| {
+                let generation = trip.generation;
+                (Ticket { index, generation }, trip)
+            })
     }
 
     /// How many requests there are.

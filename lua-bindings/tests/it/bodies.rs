@@ -225,7 +225,7 @@ fn a_body_that_left_with_its_request_is_no_empty_body() {
                    log.info('%s %s %s', why, ok, err) end) \
                    return { body = ('x'):rep(3000) }";
     let text = check(handler, "POST / | abc\nturn\nlook\nturn\nauto");
-    assert!(text.contains("closed false "), "{text}");
+    assert!(text.contains("closed true abc"), "{text}");
 }
 
 #[test]

@@ -38,13 +38,14 @@ pub(crate) fn check_at(stage: Stage, handler: &str, script: &str) -> String {
     play.end()
 }
 
-/// A handler as a program: the source is that of the function's body, with `req` and `io`.
-pub(crate) fn program(handler: &str) -> String {
+/// A handler as a program: the source is that of the function's body, with `req` and `io`. Other
+/// options stand before it, each followed by a comma.
+pub(crate) fn program_with(options: &str, handler: &str) -> String {
     format!(
         "local fiber, json = require 'fiber', require 'json'\n\
          local log, httpng = require 'log', require 'httpng'\n\
          G = G or {{}}\n\
-         httpng.cfg{{ handler = function(req, io)\n{handler}\nend }}"
+         httpng.cfg{{ {options} handler = function(req, io)\n{handler}\nend }}"
     )
 }
 
@@ -59,7 +60,11 @@ pub(crate) struct Play {
 
 impl Play {
     pub(crate) fn begin(world: World, handler: &str) -> Self {
-        Self::begin_program(world, &program(handler))
+        Self::begin_with(world, "", handler)
+    }
+
+    pub(crate) fn begin_with(world: World, options: &str, handler: &str) -> Self {
+        Self::begin_program(world, &program_with(options, handler))
     }
 
     /// A program that says all by itself.
@@ -137,15 +142,33 @@ impl Play {
             }
             "auto" => self.auto(),
             "STREAM" => {
-                let ((number, berth), body) = self.world.streamed(rest);
-                self.berths.insert(number, berth);
-                self.bodies.insert(number, body);
+                self.stream(rest, &[]);
             }
             "piece" | "last" | "fault" => {
                 let (number, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.send_piece(number.parse().unwrap(), verb, text);
             }
             method => self.request(method, rest),
+        }
+    }
+
+    /// A request whose body is to follow in pieces.
+    pub(crate) fn stream(&mut self, target: &str, fields: &[(&str, &str)]) {
+        let ((number, berth), body) = self.world.streamed(target, fields);
+        self.berths.insert(number, berth);
+        self.bodies.insert(number, body);
+    }
+
+    /// Sends a body in pieces of so many bytes, each when the one before was taken. If it is whole,
+    /// the last piece says so. What follows the end of a form nobody may want any more.
+    pub(crate) fn send_body(&mut self, number: u64, body: &[u8], size: usize, is_whole: bool) {
+        for (place, piece) in body.chunks(size).enumerate() {
+            if !self.bodies.contains_key(&number) {
+                return;
+            }
+            let is_last = is_whole && (place + 1) * size >= body.len();
+            self.send_bytes(number, if is_last { "last" } else { "piece" }, piece);
+            self.run("turn\nlook");
         }
     }
 
@@ -159,15 +182,20 @@ impl Play {
     }
 
     fn send_piece(&mut self, number: u64, verb: &str, text: &str) {
+        self.send_bytes(number, verb, text.as_bytes());
+    }
+
+    fn send_bytes(&mut self, number: u64, verb: &str, bytes: &[u8]) {
         let mut body = self.bodies.remove(&number).expect("it is at the worker");
         body.body.clear();
         body.trailers.clear();
         body.advance(Leg::Body).unwrap();
         if verb == "fault" {
-            let fault = BodyFault::ALL.iter().find(|fault| fault.name() == text);
+            let is_it = |fault: &&BodyFault| fault.name().as_bytes() == bytes;
+            let fault = BodyFault::ALL.iter().find(is_it);
             body.fault = Some(*fault.expect("a fault"));
         } else {
-            body.body.extend_from_slice(text.as_bytes());
+            body.body.extend_from_slice(bytes);
         }
         if verb != "piece" {
             body.trailers.push(b"x-sum", b"7");

@@ -58,6 +58,9 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
     vec![
         ("threads", config.threads.to_string()),
         ("conn", config.max_conn_per_thread.to_string()),
+        ("per_ip", config.max_conn_per_ip.to_string()),
+        ("receive", config.min_receive_rate_bytes.to_string()),
+        ("send", config.min_send_rate_bytes.to_string()),
         ("shuttles", config.max_shuttles_per_thread.to_string()),
         ("body", config.max_body_len_bytes.to_string()),
         (
@@ -82,9 +85,9 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 }
 
 /// What a lone handler gets.
-const USUAL: &str = "threads=1 conn=262144 shuttles=4096 body=1048576 termination=60000 \
-    header=30000 body_timeout=60000 idle=75000 write=60000 tls=1.2 relisten=false \
-    listen=0.0.0.0:3300,[::]:3300 sites=/";
+const USUAL: &str = "threads=1 conn=262144 per_ip=16384 receive=500 send=500 shuttles=4096 \
+    body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 write=60000 \
+    tls=1.2 relisten=false listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
     let shown = |(name, value)| format!("{name}={value}");
@@ -165,6 +168,7 @@ fn null_and_nil_are_the_default() {
         "write_timeout",
         "use_body_split",
         "reload_listeners",
+        "cancel_on_disconnect",
         "min_proto_version",
         "openssl_security_level",
         "listen",
@@ -211,6 +215,25 @@ const INTEGERS: &[(&str, &str)] = &[
     (
         "threads = 'nan'",
         "error: parameter threads is not a number",
+    ),
+    ("max_conn_per_ip = 0", "per_ip=0"),
+    (
+        "max_conn_per_ip = -1",
+        "per_ip=0!parameter \"max_conn_per_ip\" is -1, which is below 0: 0 is used",
+    ),
+    (
+        "max_conn_per_ip = {}",
+        "error: parameter max_conn_per_ip is not a number",
+    ),
+    ("min_receive_rate = 0", "receive=0"),
+    (
+        "min_receive_rate = 'x'",
+        "error: parameter min_receive_rate is not a number",
+    ),
+    ("min_send_rate = '9'", "send=9"),
+    (
+        "min_send_rate = 'x'",
+        "error: parameter min_send_rate is not a number",
     ),
     ("max_conn_per_thread = 1", "conn=1"),
     ("max_conn_per_thread = 1048576", "conn=1048576"),
@@ -321,6 +344,14 @@ fn times_and_flags() {
         ("use_body_split = {}", ""),
         ("reload_listeners = true", "relisten=true"),
         ("reload_listeners = false", ""),
+        // Which sites it reaches is seen when their clients leave.
+        ("cancel_on_disconnect = true", ""),
+        ("cancel_on_disconnect = NULL", ""),
+        (
+            "sites = {{path = '/a', handler = h, cancel_on_disconnect = NULL},
+               {path = '/b', handler = h, cancel_on_disconnect = 1}}",
+            "sites=/a,/b,/",
+        ),
         (
             "thread = 4",
             "!httpng.cfg has no option \"thread\": it has no effect",

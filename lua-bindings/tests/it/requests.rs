@@ -99,3 +99,55 @@ fn other_fields_belong_to_the_handler() {
         r#"["me",true]"#
     );
 }
+
+/// What `req` says to others when its handler is over and the next one runs.
+#[track_caller]
+fn check_later(handler: &str, later: &str) {
+    let shown = "log.info('%s %s %s %s', req.method, req.path, tostring(req.query), req.body)";
+    let handler = format!(
+        "if not G.first then G.first = true {handler} return {{}} end\n\
+         local req = {later}\n\
+         {shown}\n\
+         return {{}}"
+    );
+    let text = check(&handler, "POST /first | hello\nauto\nGET /second?x\nauto");
+    assert!(text.contains("INFO lua: POST /first nil hello"), "{text}");
+}
+
+#[test]
+fn who_got_a_request_from_its_handler_may_read_it_later() {
+    // A fiber that outlives the handler.
+    check_later(
+        "fiber.new(function() fiber.sleep(0) G.req = req end)",
+        "G.req",
+    );
+    check_later(
+        "G.fiber = fiber.create(function() fiber.sleep(0) G.path = req.path G.req = req end)",
+        "G.path == '/first' and G.req",
+    );
+    // A queue that a fiber reads later, whoever that is.
+    check_later(
+        "G.queue = fiber.channel(1) G.queue:put(req)",
+        "G.queue:get()",
+    );
+    check_later(
+        "G.queue = fiber.channel(1) G.queue:put({ req })",
+        "G.queue:get()[1]",
+    );
+    // A table, by a handler that gave way.
+    check_later("G.req = req fiber.sleep(0)", "G.req");
+    // By its own word.
+    check_later("G.req = req:keep()", "G.req");
+}
+
+#[test]
+fn a_handler_that_fails_leaves_its_request_to_others_as_well() {
+    let handler = "if not G.first then\n\
+                     G.first = true\n\
+                     fiber.new(function() fiber.sleep(0) G.req = req end)\n\
+                     error('on purpose')\n\
+                   end\n\
+                   return {body = G.req.path .. tostring(G.req.https)}";
+    let text = check(handler, "GET /first\nauto\nGET /second\nauto");
+    assert!(text.contains("\"/firstnil\""), "{text}");
+}

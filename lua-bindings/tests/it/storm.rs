@@ -9,13 +9,19 @@ use lua_bindings::{MainStatus, Stage};
 use proptest::prelude::*;
 use shuttle_core::{Shuttle, Worker};
 
-use crate::check::program;
+use crate::check::program_with;
 use crate::world::{World, logged};
 
 /// What a handler does is a word of its path; `G.sent` is what it believes to have sent.
 const HANDLER: &str = r#"
-local sent = {}
-local number = req.path:match('%d+')
+local sent, path = {}, req.path
+G.expected = (G.expected or 0) + 1
+io:on_close(function(_, how)
+    G.closed = (G.closed or 0) + 1
+    G[how] = (G[how] or 0) + 1
+    if path:find('w') then fiber.sleep(0.001) end
+end)
+local number = path:match('%d+')
 G.sent = G.sent or {}
 G.sent[number] = sent
 local function piece(len) return string.char(97 + #sent % 26):rep(len) end
@@ -30,8 +36,13 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     elseif op == 'e' then io:write('')
     elseif op == 'b' then req:read(2, 0.002)
     elseif op == 'B' then pcall(function() return req.body end)
+    elseif op == 'j' then pcall(req.json, req)
+    elseif op == 'F' then pcall(req.form, req)
+    elseif op == 'i' then io.send_window = 100
+    elseif op == 'v' then pcall(io.wait, io, 0, 0.002)
     elseif op == 'w' then fiber.sleep(0.001)
     elseif op == 'y' then fiber.yield()
+    elseif op == 'p' then for _ = 1, 3 do pcall(fiber.sleep, 0.001) end
     elseif op == 'g' then collectgarbage('step')
     elseif op == 'f' then
         local body = piece(1500)
@@ -53,6 +64,9 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
 end
 "#;
 
+/// All bodies are forms.
+const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+
 /// One step of the world outside.
 #[derive(Clone, Debug)]
 enum Step {
@@ -65,17 +79,20 @@ enum Step {
     /// The client of this request leaves.
     Gone(usize),
     Pass,
+    /// As before, and nothing that the worker has sent is received.
+    Deaf,
     Reload,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => "[slewygfhdbB]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => "[slewpygfhdbBjFiv]{0,6}[cLxrtn]?".prop_map(Step::Request),
         4 => Just(Step::Turn),
         4 => Just(Step::Look),
         6 => any::<usize>().prop_map(Step::Answer),
         1 => any::<usize>().prop_map(Step::Gone),
         2 => Just(Step::Pass),
+        2 => Just(Step::Deaf),
         1 => Just(Step::Reload),
     ];
     proptest::collection::vec(step, 1..80)
@@ -91,11 +108,25 @@ struct Seen {
     is_over: bool,
 }
 
+impl Seen {
+    /// Writes what was appended; whether there was something.
+    fn take_chunks(&mut self, shuttle: &mut Shuttle<Worker, Exchange>) -> bool {
+        let found = shuttle.find_chunks();
+        shuttle
+            .chunks()
+            .for_each(|piece| self.body.extend_from_slice(piece));
+        shuttle.consumed(found);
+        found > 0
+    }
+}
+
 struct Storm {
     world: World,
     held: Vec<Shuttle<Worker, Exchange>>,
     seen: BTreeMap<u64, Seen>,
     berths: Vec<(u64, shuttle_core::BerthId)>,
+    /// The program, which is also what is reloaded.
+    program: String,
     /// Pieces of bodies that were sent.
     pieces: usize,
 }
@@ -119,8 +150,9 @@ impl Storm {
                 }
             }
             Step::Pass => self.world.pass(Duration::from_millis(1)),
+            Step::Deaf => self.world.pass_without_arrivals(Duration::from_millis(1)),
             Step::Reload => {
-                let status = self.world.run(&program(HANDLER));
+                let status = self.world.run(&self.program);
                 assert_eq!(status, MainStatus::Finished, "{:?}", logged());
             }
             Step::Answer(_) | Step::Gone(_) => {}
@@ -136,11 +168,11 @@ impl Storm {
         let worker = self.world.worker();
         let has_two = worker.berths() - worker.travelling() > 1;
         let (number, berth) = if has_two && !next.is_multiple_of(3) {
-            let (named, body) = self.world.streamed(&target);
+            let (named, body) = self.world.streamed(&target, FORM);
             self.held.push(body);
             named
         } else {
-            self.world.request("POST", &target, &[], b"abcde")
+            self.world.request("POST", &target, FORM, b"abcde")
         };
         let is_spoilt = ops.contains(['x', 'n']);
         self.seen.insert(
@@ -155,7 +187,7 @@ impl Storm {
     }
 
     fn look(&mut self) {
-        while let Some(shuttle) = self.world.worker().recv() {
+        while let Some(mut shuttle) = self.world.worker().recv() {
             assert!(!shuttle.is_abandoned());
             if shuttle.carries_body {
                 match shuttle.leg() {
@@ -170,6 +202,9 @@ impl Storm {
                 let (exchange, lent) = shuttle.parts();
                 seen.body.extend_from_slice(&exchange.part);
                 lent.for_each(|piece| seen.body.extend_from_slice(piece));
+            }
+            if matches!(shuttle.leg(), Leg::Write | Leg::Close) {
+                seen.take_chunks(&mut shuttle);
             }
             match shuttle.leg() {
                 Leg::Answer | Leg::Release => {
@@ -186,6 +221,11 @@ impl Storm {
             return self.send_piece(shuttle);
         }
         let is_gone = shuttle.client_gone();
+        let seen = self.seen.get_mut(&shuttle.worker_ticket).unwrap();
+        if !is_gone && shuttle.leg() == Leg::Write && seen.take_chunks(&mut shuttle) {
+            self.world.worker().tell_progress(&shuttle);
+            return self.held.push(shuttle);
+        }
         if !is_gone && shuttle.advance(Leg::Continue).is_ok() {
             match self.world.worker().send_continue(shuttle) {
                 Ok(()) => return,
@@ -225,15 +265,27 @@ impl Storm {
     }
 }
 
-fn run(stage: Stage, steps: &[Step]) {
+/// Values that the registry holds for somebody.
+const HELD: &str = "collectgarbage() local n = 0\n\
+    for key, value in pairs(debug.getregistry()) do\n\
+      if type(key) == 'number' and type(value) == 'function' then n = n + 1 end\n\
+    end\n\
+    held = held or n assert(held == n, n .. ' functions are held, not ' .. held)\n\
+    local closed, expected = G and G.closed, G and G.expected\n\
+    assert(closed == expected, tostring(closed) .. ' ends were told, not ' .. tostring(expected))";
+
+fn run(stage: Stage, steps: &[Step], cancels: bool) {
     let mut world = World::new(stage);
-    assert_eq!(world.run(&program(HANDLER)), MainStatus::Finished);
+    let program = program_with(&format!("cancel_on_disconnect = {cancels},"), HANDLER);
+    assert_eq!(world.run(&program), MainStatus::Finished);
+    assert_eq!(world.run(HELD), MainStatus::Finished);
     let (held, berths) = (Vec::new(), Vec::new());
     let mut storm = Storm {
         world,
         held,
         seen: BTreeMap::new(),
         berths,
+        program,
         pieces: 0,
     };
     steps.iter().for_each(|step| storm.step(step));
@@ -242,6 +294,8 @@ fn run(stage: Stage, steps: &[Step]) {
     storm.world.pass(Duration::from_millis(50));
     assert_eq!(storm.world.env.open_requests(), 0);
     assert_eq!(storm.world.env.pins(), 0);
+    assert_eq!(storm.world.env.fibers(), 0);
+    assert_eq!(storm.world.run(HELD), MainStatus::Finished);
     let _ = logged();
     let tell = "for n, sent in pairs(G and G.sent or {}) do\n\
                 require('log').info('%s %s', n, table.concat(sent)) end";
@@ -259,12 +313,20 @@ fn run(stage: Stage, steps: &[Step]) {
     }
 }
 
+const STAGES: [Stage; 4] = [Stage::One, Stage::Two, Stage::Three, Stage::Four];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..3) {
-        let stage = [Stage::One, Stage::Two, Stage::Three][stage as usize];
-        run(stage, &steps);
+    fn r1_to_r12_anything_in_any_order(steps in steps(), stage in 0..4) {
+        let stage = STAGES[stage as usize];
+        run(stage, &steps, false);
+    }
+
+    #[test]
+    fn l13_handlers_are_cancelled_at_any_leg(steps in steps(), stage in 0..4) {
+        let stage = STAGES[stage as usize];
+        run(stage, &steps, true);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use http_proto::{BodyBerth, Exchange, Mark, Version, Witness};
 use lua_bindings::{Env, EnvOptions, HttpControl, MainStatus, ServerConfig, Stage};
-use shuttle_core::{NoBell, Shuttle, TxEnd, Worker, WorkerEnd, WorkerShore, link};
+use shuttle_core::{Doorbell, NoBell, Shuttle, TxEnd, Worker, WorkerEnd, WorkerShore, link};
 
 /// What the program asked of the network side.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     /// Workers that became too many and have not ended.
     pub(crate) shrinking: bool,
     pub(crate) forced: usize,
+    /// The numbers of the ends that belong to them.
+    pub(crate) leaving: Vec<u64>,
 }
 
 /// A network side that notes what it is asked.
@@ -59,6 +61,10 @@ impl HttpControl for Control {
         self.0.borrow().shrinking
     }
 
+    fn leaving(&self) -> Vec<u64> {
+        self.0.borrow().leaving.clone()
+    }
+
     fn force_shrink(&mut self) {
         self.0.borrow_mut().forced += 1;
     }
@@ -85,6 +91,29 @@ impl Witness for Recorder {
             self.panics_at = None;
             panic!("a witness that panics");
         }
+    }
+}
+
+/// Rung by threads that have done blocking work.
+#[derive(Default)]
+struct Bell(Mutex<bool>, Condvar);
+
+impl Doorbell for Bell {
+    fn ring(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+}
+
+impl Bell {
+    /// Waits until it is rung: nothing that a test has done takes so long.
+    fn wait(&self) {
+        let rung = self.0.lock().unwrap();
+        let patience = Duration::from_secs(20);
+        let waited = self.1.wait_timeout_while(rung, patience, |rung| !*rung);
+        let (mut rung, _) = waited.unwrap();
+        assert!(*rung, "blocking work does not end");
+        *rung = false;
     }
 }
 
@@ -117,6 +146,7 @@ pub(crate) fn logged() -> Vec<String> {
 pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) asked: Rc<RefCell<Asked>>,
+    bell: Arc<Bell>,
     pub(crate) worker: Option<WorkerShore<Exchange>>,
     pub(crate) marks: Arc<std::sync::Mutex<Vec<Mark>>>,
     start: Instant,
@@ -152,16 +182,19 @@ impl World {
             panics_at,
         };
         let witness = watched.then(|| Box::new(recorder) as Box<dyn Witness>);
+        let bell = Arc::new(Bell::default());
         let options = EnvOptions {
             args: vec!["test".to_owned()],
             witness,
             stage,
+            doorbell: Some(Arc::clone(&bell) as Arc<dyn Doorbell>),
         };
         let env = Env::new(options, Box::new(Control(Rc::clone(&asked)))).unwrap();
         let (start, elapsed) = (Instant::now(), Cell::default());
         Self {
             env,
             asked,
+            bell,
             worker: None,
             marks,
             start,
@@ -186,13 +219,17 @@ impl World {
         }
     }
 
-    /// Turns until nothing moves without time passing.
+    /// Turns until nothing moves without time passing, and no other thread works for us.
     pub(crate) fn settle(&mut self) {
         for _ in 0..100_000 {
             let now = self.start + self.elapsed.get();
-            if !self.env.turn(now).is_busy {
+            if self.env.turn(now).is_busy {
+                continue;
+            }
+            if self.env.blocking_work() == 0 {
                 return;
             }
+            self.bell.wait();
         }
         panic!("the fibers do not come to rest");
     }
@@ -267,6 +304,7 @@ impl World {
     pub(crate) fn streamed(
         &mut self,
         target: &str,
+        fields: &[(&str, &str)],
     ) -> ((u64, shuttle_core::BerthId), Shuttle<Worker, Exchange>) {
         let mut body = self.worker().board().expect("there is a free berth");
         body.clear(1 << 16);
@@ -276,7 +314,7 @@ impl World {
             index: body.berth().index(),
             generation: body.berth().generation(),
         };
-        let named = self.send_request("POST", target, &[], b"", Some(berth));
+        let named = self.send_request("POST", target, fields, b"", Some(berth));
         (named, body)
     }
 

@@ -150,6 +150,7 @@ impl Inner {
             self.room = self.room.max(room(config));
             self.enlist(staff.recruits);
             ends = staff.ends;
+            self.numbers.replace(staff.kept, ends.len());
             log::info!("threads: {} now", config.threads);
         }
         if let Some(listening) = change.listening {

@@ -17,6 +17,12 @@ pub struct Tally {
     pub shuttles: u64,
     /// Clients that left while a request of theirs was unanswered.
     pub clients_gone: u64,
+    /// Connections closed as soon as they came, because of their address.
+    pub refused: u64,
+    /// Idle connections closed to make room for others.
+    pub evicted: u64,
+    /// Connections ended because they took too long or were too slow.
+    pub timeouts: u64,
     /// Bytes read from sockets.
     pub bytes_in: u64,
     /// Bytes written to sockets.
@@ -31,6 +37,9 @@ impl Tally {
         self.errors += seen.responses[3] + seen.responses[4];
         self.shuttles += seen.travelling;
         self.clients_gone += seen.client_gone;
+        self.refused += seen.refused;
+        self.evicted += seen.evicted;
+        self.timeouts += seen.timeouts;
         self.bytes_in += seen.bytes_in;
         self.bytes_out += seen.bytes_out;
     }

@@ -59,13 +59,20 @@ fn files(folder: &FolderConfig, site: &str) -> Result<Arc<Files>, String> {
 
 pub(super) fn limits(config: &ServerConfig) -> Limits {
     let usual = Limits::default();
-    // One body of the allowed size must always have room.
+    let threads = usize::from(config.threads.max(1));
+    // The bounds on memory are those of the server. One body of the allowed size must always have
+    // room.
     let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
+    let bodies_bytes = usual.buffered_bodies_bytes / threads;
     Limits {
         connections_count: config.max_conn_per_thread,
         shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
-        buffered_bodies_bytes: usual.buffered_bodies_bytes.max(body_bytes),
+        connections_per_ip_count: config.max_conn_per_ip,
+        buffered_bodies_bytes: bodies_bytes.max(body_bytes),
+        held_bytes: usual.held_bytes / threads,
+        receive_rate_bytes: config.min_receive_rate_bytes,
+        send_rate_bytes: config.min_send_rate_bytes,
         header_timeout: Duration::from_millis(config.header_timeout_ms),
         body_timeout: Duration::from_millis(config.body_timeout_ms),
         idle_timeout: Duration::from_millis(config.idle_timeout_ms),

@@ -137,6 +137,12 @@ impl Client {
         self.wire.flush().unwrap();
     }
 
+    /// Sends to a server that may have heard enough and closed.
+    pub(crate) fn send_what_is_taken(&mut self, bytes: &[u8]) {
+        let _ = self.wire.write_all(bytes);
+        let _ = self.wire.flush();
+    }
+
     pub(crate) fn get(&mut self, path: &str) {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     }

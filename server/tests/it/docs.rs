@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::client::Client;
+use crate::forms::upload;
 use crate::harness::{Server, Setup, certificate, eventually, run};
 use crate::program::program;
 
@@ -174,6 +175,50 @@ fn example_echo() {
 }
 
 #[test]
+fn example_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = root().join("examples/forms.lua");
+    let text = std::fs::read_to_string(path).unwrap();
+    let kept = folder.path().display().to_string();
+    let server = Server::start(&text.replacen("= ...", &format!("= '{kept}'"), 1), SETUP);
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\nCookie: visits=7\r\n\r\n");
+    let page = client.response();
+    assert!(page.text().contains("You were here 7 times before."));
+    let cookie = page.head.field("set-cookie");
+    assert_eq!(
+        cookie,
+        Some("visits=8; Max-Age=86400; HttpOnly; SameSite=Lax")
+    );
+    client.send(upload("/upload", 5));
+    assert_eq!(
+        client.response().text(),
+        format!(
+            "\"Two files\"\na.txt: 3 bytes, kept as {kept}/upload-1\n\
+             b.txt: 5 bytes, kept as {kept}/upload-2\n"
+        )
+    );
+    assert_eq!(
+        std::fs::read(folder.path().join("upload-2")).unwrap(),
+        b"xxxxx"
+    );
+    client.send(upload("/upload", 600_000));
+    let refused = client.response();
+    assert_eq!(refused.head.status, 413);
+    assert_eq!(
+        refused.text(),
+        "the form: the file 'file' has more than 524288 bytes\n"
+    );
+    let found = server.get("/search?q=a+%26+b");
+    assert_eq!(found, "Nothing was found for \"a & b\".\n");
+    client.post("/json", b"[1, 2");
+    assert_eq!(client.response().head.status, 400);
+    client.post("/json", b"[1, 2]");
+    assert_eq!(client.response().text(), "table\n");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn example_upload() {
     let server = example("upload.lua");
     let mut client = server.connect();
@@ -295,6 +340,7 @@ fn every_example_is_tested() {
             "chat.lua",
             "duplex.lua",
             "echo.lua",
+            "forms.lua",
             "hello.lua",
             "https.lua",
             "static.lua",

@@ -13,19 +13,24 @@
 
 mod access;
 mod allowance;
+mod attacks;
 mod cli;
 mod client;
 mod client2;
+mod closing;
 mod cmodules;
 mod compat;
+mod conformance;
 mod cycles;
 mod demo;
 mod docs;
 mod drawing;
 mod files;
+mod forms;
 mod graceful;
 mod handlers;
 mod harness;
+mod hostile;
 mod leavers;
 mod listeners;
 mod program;

@@ -125,9 +125,13 @@ pub(super) const FILE_LINES_COUNT: usize = 500;
 /// Widest line of Rust.
 pub(super) const COLUMNS_COUNT: usize = 100;
 
-/// Files written by a tool or by somebody else.
+/// Files written by a tool or by somebody else, or outside of the workspace. A path that ends with
+/// `/` means everything below it.
 pub(super) const NOT_OURS: &[&str] = &[
     "Cargo.lock",
+    "fuzz/Cargo.lock",
+    "fuzz/Cargo.toml",
+    "fuzz/corpus/",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "docs/stage2-unlucky.txt",

@@ -119,6 +119,26 @@ impl RequestHead {
         self.fields.get_all(name)
     }
 
+    /// How many bytes the head has, as it came.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.fields.bytes.len()
+    }
+
+    /// How many bytes of memory it keeps, used or not.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.fields.bytes.capacity() + self.fields.spans.capacity() * size_of::<(Span, Span)>()
+    }
+
+    /// Whether the target says `https`: such a request must not come in clear (RFC 9110 section
+    /// 7.4).
+    #[must_use]
+    pub fn wants_https(&self) -> bool {
+        let scheme = self.target().split_at_checked(6);
+        scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(b"https:"))
+    }
+
     /// Starts a head over: forgets what was there.
     pub fn begin(&mut self, method: &[u8], target: &[u8], version: Version) {
         self.clear();

@@ -22,7 +22,7 @@ pub(super) fn split(method: &[u8], target: &[u8]) -> Result<Target, PeerErrorKin
         return Err(PeerErrorKind::Target);
     }
     if target[0] == b'/' {
-        return Ok(path_and_query(target, 0));
+        return path_and_query(target, 0);
     }
     if target == b"*" {
         let path = 0..1;
@@ -55,21 +55,26 @@ fn absolute(target: &[u8]) -> Result<Target, PeerErrorKind> {
     if host_of(&rest[..len]).is_none_or(|host| host == 0) {
         return Err(PeerErrorKind::Target);
     }
-    let mut parts = path_and_query(target, start + len);
+    let mut parts = path_and_query(target, start + len)?;
     parts.authority = Some(start..start + len);
     Ok(parts)
 }
 
-fn path_and_query(target: &[u8], start: usize) -> Target {
+/// A path whose percent signs are not whole is refused: readers differ on what it decodes to, and
+/// it names a resource. Queries are left as they came, for forms of old send such signs.
+fn path_and_query(target: &[u8], start: usize) -> Result<Target, PeerErrorKind> {
     let (path, query) = match memchr::memchr(b'?', &target[start..]) {
         Some(mark) => (start..start + mark, Some(start + mark + 1..target.len())),
         None => (start..target.len(), None),
     };
-    Target {
+    if !percent_signs_are_whole(&target[path.clone()]) {
+        return Err(PeerErrorKind::Target);
+    }
+    Ok(Target {
         authority: None,
         path,
         query,
-    }
+    })
 }
 
 /// The length of the host in `host [":" port]`, or nothing when this is no authority that we

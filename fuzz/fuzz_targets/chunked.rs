@@ -1,0 +1,5 @@
+//! Bodies in chunks: the same however they are cut.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| http_proto::fuzzing::chunked_body(data));

@@ -1,0 +1,126 @@
+//! Hostile clients against the whole server: it keeps its memory, serves others, and throws them
+//! out. Numbers from larger runs are in docs/hostile.md.
+
+use std::time::Duration;
+
+use crate::attacks::{ATTACKS, Target, measure, program};
+use crate::harness::{PATIENCE, PLAIN, Server, eventually};
+use crate::program::program_with;
+
+/// What an attack may cost.
+const GROWTH_KIB: u64 = 64 * 1024;
+
+/// Runs the attack of this name, small, with short timeouts, until all attackers are thrown out.
+fn check(name: &str) {
+    check_for(name, PATIENCE);
+}
+
+fn check_for(name: &str, lasting: Duration) {
+    let attack = ATTACKS.iter().find(|attack| attack.name == name);
+    let attack = attack.expect("an attack of this name");
+    let server = Server::start(&program(1), PLAIN[1]);
+    let target = Target {
+        addr: server.addr,
+        pid: server.pid(),
+    };
+    let measured = measure(target, attack, attack.small, lasting);
+    let growth_kib = measured.growth_kib;
+    assert!(growth_kib < GROWTH_KIB, "{name}: {growth_kib} KiB");
+    assert_eq!(
+        measured.cut.out, measured.cut.of,
+        "{name}: all are thrown out"
+    );
+    assert_eq!(server.get("/hello"), "hello");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn idle_connections() {
+    check("idle connections");
+}
+
+#[test]
+fn heads_a_byte_now_and_then() {
+    check("heads, a byte now and then");
+}
+
+#[test]
+fn large_heads_that_never_end() {
+    check("large heads that never end");
+}
+
+#[test]
+fn heads_without_end() {
+    check("heads without end");
+}
+
+#[test]
+fn bodies_a_byte_now_and_then() {
+    check("bodies, a byte now and then");
+}
+
+#[test]
+fn large_bodies_that_never_end() {
+    check("large bodies that never end");
+}
+
+#[test]
+fn chunk_extensions_without_end() {
+    check("chunk extensions without end");
+}
+
+#[test]
+fn many_tiny_chunks() {
+    // It is as fast as an honest upload, and not thrown out so soon.
+    check_for("many tiny chunks", Duration::from_secs(2));
+}
+
+#[test]
+fn readers_of_a_byte_now_and_then() {
+    check("readers of a byte now and then");
+}
+
+#[test]
+fn a_connection_for_each_request() {
+    check("a connection for each request");
+}
+
+#[test]
+fn connections_half_closed() {
+    check("connections half closed");
+}
+
+#[test]
+fn connections_cut_at_every_moment() {
+    check("connections cut at every moment");
+}
+
+#[test]
+fn pipelined_requests() {
+    check("pipelined requests");
+}
+
+#[test]
+fn an_address_has_its_connections_over_all_threads_together() {
+    let routes = [("/hello", "return { body = 'hello' }")];
+    for setup in PLAIN {
+        let server = Server::start(&program_with("max_conn_per_ip = 3,", &routes), setup);
+        let mut inside: Vec<_> = (0..3).map(|_| server.connect()).collect();
+        for client in &mut inside {
+            client.get("/hello");
+            assert_eq!(client.response().text(), "hello", "{setup:?}");
+        }
+        for _ in 0..5 {
+            assert!(server.connect().ended(), "{setup:?}: the fourth is closed");
+        }
+        inside[0].get("/stats");
+        let stats = inside[0].response().text();
+        assert!(stats.contains("\"refused\":5"), "{setup:?}: {stats}");
+        inside.pop();
+        eventually("a place is free", || {
+            let mut client = server.connect();
+            client.send_what_is_taken(b"GET /hello HTTP/1.0\r\n\r\n");
+            client.rest().ends_with(b"hello")
+        });
+    }
+}
