@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http_proto::Exchange;
+use http_proto::content::ErrorForm;
 use http_proto::h1::{Engine, Phase};
 use mio::Interest;
 use mio::event::Event;
@@ -95,6 +96,8 @@ pub(crate) struct Conn {
     incoming: Option<Box<Incoming>>,
     /// When the first byte of the head came that is not complete.
     begun: Option<Instant>,
+    /// How an error in the request that is received is told.
+    form: ErrorForm,
     /// What is told of the request that is received.
     record: Option<Box<AccessRecord>>,
     /// The body that is received while its request is with the other shore.
@@ -165,6 +168,7 @@ impl Conn {
             input: Vec::new(),
             incoming: None,
             begun: None,
+            form: ErrorForm::Text,
             record: None,
             upload: None,
             trips: VecDeque::new(),

@@ -30,7 +30,7 @@ pub(crate) struct Incoming {
     pub(crate) facts: RequestFacts,
     /// The files it is for. Such a request does not cross, and its body is thrown away.
     pub(crate) files: Option<FileSite>,
-    /// Names the request to witnesses.
+    /// Names the request to witnesses; 0: its head is not here.
     pub(crate) ticket: u64,
     /// Names it in logs.
     pub(crate) id: RequestId,
@@ -172,6 +172,12 @@ impl Cx {
     pub(crate) fn new_ticket(&mut self) -> u64 {
         self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// A name for a request of which nothing is known, as text.
+    pub(crate) fn new_name(&mut self) -> String {
+        let ticket = self.new_ticket();
+        self.reports.new_id(ticket).to_string()
     }
 
     /// Tells the other shore that the client of this trip has left.
@@ -348,6 +354,7 @@ impl Cx {
             incoming.is_complete = false;
             incoming.owes_continue = false;
             incoming.files = None;
+            incoming.ticket = 0;
             self.spares.push(incoming);
         }
     }

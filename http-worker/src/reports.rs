@@ -73,6 +73,14 @@ impl Reports {
         }
     }
 
+    /// The field line that names a request, if there is to be one.
+    pub(crate) fn id_line(&self, id: &str) -> String {
+        match self.reporting.sends_id {
+            true => format!("{ID_FIELD}: {id}\r\n"),
+            false => String::new(),
+        }
+    }
+
     /// Names the request in its answer, if that is wanted and not done.
     pub(crate) fn name_in(&self, head: &mut ResponseHead, id: &RequestId) {
         let is_named = |(name, _): (&[u8], &[u8])| name.eq_ignore_ascii_case(ID_FIELD.as_bytes());

@@ -197,6 +197,11 @@ pub trait HttpControl {
     /// Whether everything that was started has ended. True as well if nothing ever was.
     fn stopped(&mut self) -> bool;
 
+    /// Whether clients are shown why handlers failed, whatever a configuration says.
+    fn is_development(&self) -> bool {
+        false
+    }
+
     /// Counters of the network side, by the names that `httpng.stats()` gives them.
     fn stats(&self) -> Vec<(&'static str, u64)> {
         Vec::new()

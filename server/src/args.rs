@@ -88,6 +88,10 @@ pub struct Args {
     )]
     pub access_log_format: Format,
 
+    /// Show clients why a handler failed, with the traceback; not for the public
+    #[arg(long)]
+    pub dev: bool,
+
     /// Record every step of every request, drawn as in docs/stage2-unlucky.txt, into this file
     ///
     /// For learning and for finding faults; it makes the server slow, and there is one worker at

@@ -89,6 +89,7 @@ fn overrides(args: &Args, hub: &Hub) -> Result<Overrides, Ending> {
         on_listen: None,
         access_log: args.access_options(),
         access_hub: hub.clone(),
+        is_development: args.dev,
     })
 }
 

@@ -56,6 +56,8 @@ pub struct Overrides {
     pub access_log: Option<AccessOptions>,
     /// Knows the access logs that are open.
     pub access_hub: Hub,
+    /// Show clients why handlers failed.
+    pub is_development: bool,
 }
 
 /// A handle on the workers. Clones are the same supervisor; all live on the Lua thread.
@@ -229,6 +231,10 @@ impl HttpControl for Supervisor {
 
     fn stopped(&mut self) -> bool {
         self.0.borrow_mut().stopped()
+    }
+
+    fn is_development(&self) -> bool {
+        self.0.borrow().overrides.is_development
     }
 
     fn stats(&self) -> Vec<(&'static str, u64)> {

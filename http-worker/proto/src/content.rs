@@ -35,6 +35,7 @@
 mod accept_encoding;
 mod answer;
 mod conditional;
+mod error_page;
 mod media_type;
 mod multipart;
 mod name;
@@ -43,6 +44,7 @@ mod range;
 pub use accept_encoding::{Coding, Codings, codings};
 pub use answer::{ALLOWED, Part, Representation, has_method, options, redirect, refuse};
 pub use conditional::{Condition, Validators};
+pub use error_page::{ErrorForm, ErrorPage};
 pub use media_type::media_type;
 pub use name::{FileName, NameError};
 pub use range::{Selection, select};

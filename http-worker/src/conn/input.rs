@@ -1,5 +1,6 @@
 //! The way in: bytes to requests to shuttles.
 
+use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
 use http_proto::h1::{Event, Phase, encode_continue};
 use http_proto::{BodyFault, Exchange, Leg, PeerError, PeerErrorKind};
@@ -184,7 +185,7 @@ impl Conn {
                 self.note_progress(Wait::Head, cx.now);
                 self.pace_in = Pace::default();
                 if incoming.head.wants_https() && !self.transport.is_tls() {
-                    cx.discard(incoming);
+                    self.incoming = Some(incoming);
                     return self.fail(PeerErrorKind::Misdirected.into(), cx);
                 }
                 incoming.facts = facts;
@@ -205,7 +206,7 @@ impl Conn {
             Event::Body(_) if incoming.files.is_some() => {}
             Event::Body(range) => {
                 if !cx.take_in_body(range.len()) {
-                    cx.discard(incoming);
+                    self.incoming = Some(incoming);
                     return self.fail(PeerErrorKind::Overloaded.into(), cx);
                 }
                 append(&mut incoming.body, &bytes[range]);
@@ -219,7 +220,7 @@ impl Conn {
             }
             Event::Error(error) => {
                 self.note_bad_head(bytes, cx);
-                cx.discard(incoming);
+                self.incoming = Some(incoming);
                 return self.fail(error, cx);
             }
         }
@@ -311,6 +312,9 @@ impl Conn {
     pub(super) fn fail(&mut self, error: PeerError, cx: &mut Cx) {
         self.engine.stop();
         if let Some(incoming) = self.incoming.take() {
+            if incoming.ticket != 0 {
+                self.form = ErrorForm::of(&incoming.head);
+            }
             cx.discard(incoming);
         }
         cx.stats.parse_errors.one();

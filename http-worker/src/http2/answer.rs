@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
+use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use http_proto::{Exchange, Leg};
@@ -300,16 +301,18 @@ impl Conn {
         }
         let stream = &mut self.streams[place];
         stream.berth = None;
-        let mut head = fields::text(500, NO_ANSWER.len(), &cx.encoder, &mut cx.texts);
+        let form = ErrorForm::of(&shuttle.request);
+        let page = stream.page(500, NO_ANSWER, form, cx);
+        let mut head = fields::page(500, form, page.len(), &cx.encoder, &mut cx.texts);
         if !is_mute && matches!(stream.reply, Reply::Unsaid(_)) {
-            stream.note_own_answer(&mut head, NO_ANSWER.len(), NOT_ANSWERED, cx);
+            stream.note_own_answer(&mut head, page.len(), NOT_ANSWERED, cx);
         }
         match &mut stream.reply {
             Reply::Unsaid(respond) if !is_mute => {
                 cx.stats.response(500);
                 let sent = respond.send_response(head, stream.is_head);
                 if let (Ok(mut send), false) = (sent, stream.is_head) {
-                    let _ = send.send_data(Bytes::from_static(NO_ANSWER.as_bytes()), true);
+                    let _ = send.send_data(page.into(), true);
                 }
                 stream.reply = Reply::Ended;
             }

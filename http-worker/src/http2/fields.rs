@@ -5,6 +5,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Response, StatusCode};
+use http_proto::content::ErrorForm;
 use http_proto::h1::{Encoder, Limits, RequestFacts};
 use http_proto::h2::{Pseudo, ResponseBody, read_request, read_trailer};
 use http_proto::{Fields, PeerError, PeerErrorKind, RequestHead, ResponseHead};
@@ -86,9 +87,15 @@ pub(super) fn response(
     response
 }
 
-/// The head of our own answer to a request that cannot be served; the text follows.
-pub(super) fn refusal(error: &PeerError, encoder: &Encoder, texts: &mut Texts) -> Response<()> {
-    let mut response = text(error.status, error.reason.len(), encoder, texts);
+/// The head of our own answer to a request that cannot be served; a body of so many bytes follows.
+pub(super) fn refusal(
+    error: &PeerError,
+    form: ErrorForm,
+    len: usize,
+    encoder: &Encoder,
+    texts: &mut Texts,
+) -> Response<()> {
+    let mut response = page(error.status, form, len, encoder, texts);
     if error.kind == PeerErrorKind::MethodNotAllowed {
         // RFC 9110 section 15.5.6: 405 says what is allowed.
         let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -97,13 +104,18 @@ pub(super) fn refusal(error: &PeerError, encoder: &Encoder, texts: &mut Texts) -
     response
 }
 
-/// The head of an answer of ours with a text of so many bytes.
-pub(super) fn text(status: u16, len: usize, encoder: &Encoder, texts: &mut Texts) -> Response<()> {
+/// The head of an answer of ours with a body of so many bytes.
+pub(super) fn page(
+    status: u16,
+    form: ErrorForm,
+    len: usize,
+    encoder: &Encoder,
+    texts: &mut Texts,
+) -> Response<()> {
     texts.refresh(encoder);
     let mut response = bare(status, texts.date.as_ref(), texts.server.as_ref());
     let map = response.headers_mut();
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    map.insert(CONTENT_TYPE, plain);
+    map.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     map.insert(CONTENT_LENGTH, HeaderValue::from(len));
     response
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request};
+use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
 use http_proto::h1::{self, RequestBody, RequestFacts};
 use http_proto::limits::STREAMED_BODY_MAX_BYTES;
@@ -78,6 +79,7 @@ impl Conn {
             pace: Pace::default(),
             sent_mark: Some(Mark::ResponseToClient),
             record: None,
+            form: ErrorForm::Text,
         };
         incoming.ticket = stream.ticket;
         stream.record = self.begin_record(&mut incoming, stream.ticket, cx);
@@ -88,7 +90,10 @@ impl Conn {
                 stream.pace.run(true, cx.now);
                 stream.place = Place::Arriving(incoming, body);
             }
-            Err(_) => cx.discard(incoming),
+            Err(_) => {
+                stream.form = ErrorForm::of(&incoming.head);
+                cx.discard(incoming);
+            }
         }
         let place = self.streams.insert(stream);
         match read {
@@ -268,13 +273,18 @@ impl Conn {
         cx.stats.parse_errors.one();
         cx.stats.response(error.status);
         let stream = &mut self.streams[place];
-        let mut head = fields::refusal(error, &cx.encoder, &mut cx.texts);
-        stream.note_own_answer(&mut head, error.reason.len(), error.reason, cx);
+        let form = match &stream.place {
+            Place::Arriving(incoming, _) => ErrorForm::of(&incoming.head),
+            _ => stream.form,
+        };
+        let body = stream.page(error.status, error.reason, form, cx);
+        let mut head = fields::refusal(error, form, body.len(), &cx.encoder, &mut cx.texts);
+        stream.note_own_answer(&mut head, body.len(), error.reason, cx);
         if let Reply::Unsaid(respond) = &mut stream.reply {
             let sent = respond.send_response(head, stream.is_head);
             if let (Ok(mut send), false) = (sent, stream.is_head) {
                 // Fails when the stream is lost, and then nobody reads it.
-                let _ = send.send_data(Bytes::from_static(error.reason.as_bytes()), true);
+                let _ = send.send_data(body.into(), true);
             }
         }
         stream.reply = Reply::Ended;

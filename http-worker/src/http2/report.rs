@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Response};
 use http_proto::Exchange;
+use http_proto::content::{ErrorForm, ErrorPage};
 
 use super::Conn;
 use super::stream::{Reply, Stream};
@@ -38,6 +39,21 @@ impl Stream {
             let name = HeaderName::from_bytes(ID_FIELD.as_bytes());
             name.map(|name| head.headers_mut().insert(name, id)).ok();
         }
+    }
+
+    /// The body of an error of ours.
+    pub(super) fn page(&self, status: u16, text: &str, form: ErrorForm, cx: &mut Cx) -> String {
+        let id = match &self.record {
+            Some(record) => record.id.to_string(),
+            None => cx.new_name(),
+        };
+        let page = ErrorPage {
+            status,
+            text,
+            id: Some(&id),
+            details: None,
+        };
+        page.body(form)
     }
 
     /// What went wrong, if the answer has not ended.

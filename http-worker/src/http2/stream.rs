@@ -7,6 +7,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http_proto::Exchange;
+use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
@@ -73,6 +74,8 @@ pub(super) struct Stream {
     pub(super) sent_mark: Option<Mark>,
     /// What is told of it when it is over.
     pub(super) record: Option<Box<AccessRecord>>,
+    /// How an error is told when the request is not here.
+    pub(super) form: ErrorForm,
 }
 
 /// What became of a stream without our doing.

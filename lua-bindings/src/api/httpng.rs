@@ -128,6 +128,8 @@ fn apply(realm: &Realm, stack: &mut Stack) -> Result<(), Raise> {
         realm.stage.set(stage);
     }
     realm.http.sending.set(read_send_defaults(stack));
+    let is_shown = realm.control.borrow().is_development() || truth(stack, 1, "development");
+    realm.http.shows_failures.set(is_shown);
     Ok(())
 }
 

@@ -96,6 +96,8 @@ pub(crate) struct HttpHost {
     pub(crate) metatables: Cell<Metatables>,
     /// For responses that say nothing else.
     pub(crate) sending: Cell<SendDefaults>,
+    /// Whether clients are shown why handlers failed.
+    pub(crate) shows_failures: Cell<bool>,
     /// Requests that no fiber has taken yet.
     arrived: RefCell<VecDeque<Ticket>>,
     /// Fibers without a request, the warmest last.
@@ -122,6 +124,7 @@ impl HttpHost {
             sites: RefCell::default(),
             metatables: Cell::default(),
             sending: Cell::default(),
+            shows_failures: Cell::default(),
             arrived: RefCell::default(),
             idle: RefCell::default(),
             runner: Cell::new(0),
@@ -425,7 +428,7 @@ impl HttpHost {
         for ticket in arrived {
             let mut trips = self.trips.borrow_mut();
             if let Some(trip) = trips.get(ticket) {
-                serve::answer_plainly(self, trip, 500, b"Failed to create fiber");
+                failing::answer_with_page(self, trip, (500, "Failed to create fiber"), None);
             }
             self.end(&mut trips, ticket);
             if let Some(realm) = crate::realm::try_realm() {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use http_proto::{BodyFault, Leg, Mark};
 use tx_runtime::FiberRef;
 
-use super::failing::report;
+use super::failing::{answer_with_page, details_of, report};
 use super::head::{self, HeadFault};
 use super::reply;
-use super::trips::{Ticket, Trip};
+use super::trips::Ticket;
 use super::{Handler, HttpHost, request};
 use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
 use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
@@ -165,7 +165,10 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
         } else {
             blame(realm, ticket, &site, &failure)
         };
-        let failed = tx_runtime::shielded(|| respond_with_error(realm, ticket, &mut stack, page));
+        let details = details_of(http, &failure);
+        let failed = tx_runtime::shielded(|| {
+            respond_with_error(realm, ticket, &mut stack, page, details.as_deref())
+        });
         debug_assert!(failed.is_ok(), "the error page has good fields");
     }
     stack.set_top(Desk::REQ - 1);
@@ -189,7 +192,7 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
         .stats
         .serves(&Serving::new(ticket, head.method(), head.path()));
     let Some(site) = sites.find(head.path()) else {
-        answer_plainly(http, trip, 404, b"not found");
+        answer_with_page(http, trip, (404, "not found"), None);
         http.end(&mut trips, ticket);
         return None;
     };
@@ -408,13 +411,14 @@ fn respond_with_error(
     realm: &Rc<Realm>,
     ticket: Ticket,
     stack: &mut Stack,
-    (status, text): (u16, &str),
+    page: (u16, &str),
+    details: Option<&str>,
 ) -> Result<(), Failure> {
     let http = &realm.http;
     let fresh = http.with_trip(ticket, |trip| {
         let is_fresh = trip.is_fresh();
         if is_fresh {
-            answer_plainly(http, trip, status, text.as_bytes());
+            answer_with_page(http, trip, page, details);
         }
         is_fresh
     });
@@ -423,30 +427,6 @@ fn respond_with_error(
     }
     see_off(realm, ticket);
     Ok(())
-}
-
-/// Answers with a short text of our own. The shuttle is home and nothing has left.
-pub(super) fn answer_plainly(http: &HttpHost, trip: &mut Trip, status: u16, text: &[u8]) {
-    let Some(shuttle) = trip.home.as_mut() else {
-        return;
-    };
-    let response = &mut shuttle.response;
-    let done = response.reset(status).is_ok_and(|()| {
-        response
-            .push(b"content-type", b"text/plain; charset=utf-8")
-            .is_ok()
-    });
-    debug_assert!(done, "our own pages have good heads");
-    response.set_content_length(text.len() as u64);
-    shuttle.part.clear();
-    shuttle.part.extend_from_slice(text);
-    http.mark(Mark::FillHeadAndCopy, trip.worker_ticket);
-    http.mark(Mark::HandOver, trip.worker_ticket);
-    http.mark(Mark::SendComplete, trip.worker_ticket);
-    trip.answered = true;
-    trip.head_sent = true;
-    trip.ended = true;
-    http.send(trip, Leg::Answer);
 }
 
 /// Nothing more will be sent: waits until the shuttle is home for the last time and has it freed.

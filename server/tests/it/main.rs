@@ -25,6 +25,7 @@ mod cycles;
 mod demo;
 mod docs;
 mod drawing;
+mod errors;
 mod files;
 mod forms;
 mod graceful;

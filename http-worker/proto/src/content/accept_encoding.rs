@@ -97,7 +97,7 @@ impl Wishes {
 }
 
 /// `q=` with its value, RFC 9110 section 12.4.2, in thousandths.
-fn weight(parameter: &[u8]) -> Option<u16> {
+pub(super) fn weight(parameter: &[u8]) -> Option<u16> {
     let value = match trim(parameter) {
         [b'q' | b'Q', b'=', value @ ..] => value,
         _ => return None,

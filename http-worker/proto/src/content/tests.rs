@@ -2,6 +2,7 @@
 
 mod answers;
 mod codings;
+mod error_pages;
 mod names;
 mod ranges;
 

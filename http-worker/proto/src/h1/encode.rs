@@ -1,6 +1,7 @@
 //! The writing half: heads of responses, and the frames around their bodies.
 
 use super::RequestFacts;
+use crate::content::ErrorForm;
 use crate::date::CachedDate;
 use crate::error::{PeerError, PeerErrorKind};
 use crate::head::{ResponseHead, Version};
@@ -136,18 +137,34 @@ impl Encoder {
     /// Appends the whole answer to a request that cannot be served. `request` is what
     /// [`Engine::facts`](super::Engine::facts) knows of it.
     pub fn encode_error(&self, error: &PeerError, request: &RequestFacts, out: &mut Vec<u8>) {
+        let form = ErrorForm::Text;
+        self.encode_error_page(error, request, (form, error.reason), b"", out);
+    }
+
+    /// The same with a body in another form, and more field lines, each with its CRLF.
+    pub fn encode_error_page(
+        &self,
+        error: &PeerError,
+        request: &RequestFacts,
+        (form, body): (ErrorForm, &str),
+        lines: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         status_line(error.status, out);
         self.date_and_server(false, false, out);
-        out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");
-        content_length(error.reason.len() as u64, out);
+        out.extend_from_slice(b"Content-Type: ");
+        out.extend_from_slice(form.content_type().as_bytes());
+        out.extend_from_slice(b"\r\n");
+        content_length(body.len() as u64, out);
         connection(request.version, request.keep_alive && !error.close, out);
         if error.kind == PeerErrorKind::MethodNotAllowed {
             // RFC 9110 section 15.5.6: 405 says what is allowed.
             out.extend_from_slice(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
         }
+        out.extend_from_slice(lines);
         out.extend_from_slice(b"\r\n");
         if !request.is_head {
-            out.extend_from_slice(error.reason.as_bytes());
+            out.extend_from_slice(body.as_bytes());
         }
     }
 
