@@ -7,6 +7,9 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) input: Vec<u8>,
     answers: Vec<Expected>,
+    /// The line that says what is expected.
+    #[allow(dead_code, reason = "for those who print it")]
+    pub(crate) expected: String,
     /// Whether the connection serves another request afterwards.
     pub(crate) stays: bool,
 }
@@ -56,6 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
             name,
             input,
             answers: answers.split(' ').map(Expected::of).collect(),
+            expected: expected.to_owned(),
             stays: fate == "open",
         });
     }

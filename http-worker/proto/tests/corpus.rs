@@ -51,3 +51,13 @@ fn paths_of_sites() {
 fn responses() {
     check("response", fuzzing::response_comes_back);
 }
+
+#[test]
+fn names_of_files() {
+    check("file_name", fuzzing::content::file_name_of);
+}
+
+#[test]
+fn ranges() {
+    check("ranges", fuzzing::content::ranges_of);
+}

@@ -36,3 +36,28 @@ pub fn ranges(value: &[u8], length: u64) {
     }
     assert!(total <= length, "{total} bytes of {length}");
 }
+
+/// `data` is a site's path and a request's, with a NUL between them.
+pub fn file_name_of(data: &[u8]) {
+    let (site, path) = split(data);
+    if let Ok(site) = std::str::from_utf8(site) {
+        file_name(site, path);
+    }
+}
+
+/// `data` is the length of a file in decimal digits and a `Range`, with a NUL between them.
+pub fn ranges_of(data: &[u8]) {
+    let (length, value) = split(data);
+    let length = std::str::from_utf8(length).ok();
+    if let Some(length) = length.and_then(|length| length.parse().ok()) {
+        ranges(value, length);
+    }
+}
+
+fn split(data: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = data.splitn(2, |&byte| byte == 0);
+    (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    )
+}
