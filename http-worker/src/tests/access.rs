@@ -8,7 +8,7 @@ use shuttle_core::{Shuttle, Tx};
 use super::client2::Client2;
 use super::world::{LARGE, Setup, World};
 use crate::limits::{LOGGED_TARGET_BYTES, LOGGED_USER_AGENT_BYTES};
-use crate::{AccessLog, AccessRecord, Command, Reporting};
+use crate::{AccessLog, AccessRecord, Command, FileOptions, Files, Reporting, Serve};
 
 /// Keeps what it is told.
 #[derive(Clone, Debug, Default)]
@@ -391,4 +391,97 @@ fn streams_of_http2_are_told() {
         "GET /mute 500 14 (the application gave no answer) | \
          GET /left 499 0 (the client has left) | GET /lost 499 0 (the client has left)"
     );
+}
+
+/// What the worker answers itself comes in the form that is asked for, if it got to hear that.
+#[test]
+fn early_errors_are_named_and_have_a_form() {
+    let (mut world, notes) = Notes::world(Setup::default());
+    notes.hang(&mut world, true, false);
+    let json = "Accept: application/json\r\n";
+    for (head, is_json) in [
+        (
+            format!("POST / HTTP/1.1\r\nHost: h\r\n{json}Content-Length: 1048577\r\n\r\n"),
+            true,
+        ),
+        (
+            format!("POST / HTTP/1.1\r\nHost: h\r\n{json}Transfer-Encoding: chunked\r\n\r\nx\r\n"),
+            true,
+        ),
+        // Nothing of a head counts that is not understood to its end.
+        (format!("GET / HTTP/1.1\r\n{json}Host : h\r\n\r\n"), false),
+        (format!("GET / HTTP/3.0\r\n{json}\r\n"), false),
+    ] {
+        let client = world.connect();
+        world.ask(client, &head);
+        let text = world.text(client);
+        let record = notes.take().remove(0);
+        assert!(
+            text.contains(&format!("|X-Request-Id: {}|", record.id)),
+            "{text}"
+        );
+        assert_eq!(
+            text.contains("|Content-Type: application/json|"),
+            is_json,
+            "{text}"
+        );
+        let body = text
+            .split_once("||")
+            .unwrap()
+            .1
+            .strip_suffix("<end>")
+            .unwrap();
+        assert_eq!(record.body_bytes, body.len() as u64);
+        assert_eq!(
+            body.contains(&format!("\"request_id\":\"{}\"", record.id)),
+            is_json
+        );
+    }
+}
+
+#[test]
+fn without_a_log_nothing_is_kept() {
+    let (mut world, notes) = Notes::world(Setup::default());
+    world.command(Command::Report(Box::default()));
+    let client = world.connect();
+    world.ask(client, get("/a"));
+    world.answer(200, "");
+    world.ask(client, "GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(notes.text(), "");
+    assert!(!world.text(client).contains("-Id"));
+}
+
+/// Files of both protocols: those that are copied and those that are sent from where they lie.
+#[test]
+fn files_are_told_when_they_are_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small"), "0123456789").unwrap();
+    std::fs::write(folder.path().join("large"), [b'x'; 300_000]).unwrap();
+    let files = Files::open(FileOptions {
+        folder: folder.path().into(),
+        index: "index.html".to_owned(),
+        precompressed: false,
+        cache_control: None,
+    });
+    let value = Serve::Files(Arc::new(files.unwrap()));
+    let routes = http_proto::Sites::new([http_proto::Site {
+        path: "/".into(),
+        value,
+    }]);
+    let (mut world, notes) = Notes::world(Setup {
+        routes,
+        ..Setup::default()
+    });
+    let wanted = "GET /small 200 10 | GET /large 200 300000 | GET /none 404 ";
+    let client = world.connect();
+    world.ask(client, get("/small") + &get("/large") + &get("/none"));
+    let text = notes.text();
+    assert!(text.starts_with(wanted), "{text}");
+    let mut client = Client2::new(&mut world);
+    for path in ["/small", "/large", "/none"] {
+        client.get(&mut world, path);
+        client.settle(&mut world);
+    }
+    let text = notes.text();
+    assert!(text.starts_with(wanted), "{text}");
 }

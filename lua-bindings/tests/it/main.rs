@@ -16,6 +16,7 @@ mod handlers;
 mod lua_files;
 mod options;
 mod reload;
+mod reporting;
 mod requests;
 mod sending;
 mod storm;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
 
-use http_proto::{BodyBerth, Exchange, Mark, Version, Witness};
+use http_proto::{BodyBerth, Exchange, Mark, RequestId, Version, Witness};
 use lua_bindings::{Env, EnvOptions, HttpControl, MainStatus, ServerConfig, Stage};
 use shuttle_core::{Doorbell, NoBell, Shuttle, TxEnd, Worker, WorkerEnd, WorkerShore, link};
 
@@ -354,6 +354,9 @@ impl World {
             .push_field(b"Host", b"example.org:8080")
             .unwrap();
         for (name, value) in fields {
+            if *name == "X-Request-Id" {
+                shuttle.id = RequestId::given(value.as_bytes()).unwrap();
+            }
             shuttle
                 .request
                 .push_field(name.as_bytes(), value.as_bytes())

@@ -32,6 +32,13 @@ fn show(args: &Args) -> String {
         args.drain_timeout, args.stuck_after, args.log_level
     ));
     words.extend(args.check.then(|| "check".to_owned()));
+    words.extend(args.access_options().map(|log| {
+        let file = log
+            .file
+            .map_or_else(|| "stdout".into(), |file| file.display().to_string());
+        format!("log={file},{:?}", log.format)
+    }));
+    words.extend(args.dev.then(|| "dev".to_owned()));
     words.join(" ")
 }
 
@@ -122,4 +129,22 @@ fn times_have_bounds() {
     check("--drain-timeout -1", &refused("-1"));
     check("--drain-timeout=inf", &refused("inf"));
     check("--drain-timeout=NaN", &refused("NaN"));
+}
+
+#[test]
+fn an_access_log_has_a_place_and_a_format() {
+    check("--access-log a.log", "[] 30s 2s INFO log=a.log,Combined");
+    check(
+        "--access-log - --access-log-format json --dev",
+        "[] 30s 2s INFO log=stdout,Json dev",
+    );
+    check(
+        "--access-log a --access-log-format common",
+        "2: error: invalid value 'common' for '--access-log-format <FORMAT>': expected combined \
+         or json",
+    );
+    check(
+        "--access-log-format json",
+        "2: error: the following required arguments were not provided:",
+    );
 }
