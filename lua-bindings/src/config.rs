@@ -33,6 +33,9 @@ pub struct ServerConfig {
     pub max_shuttles_per_thread: u32,
     /// The longest request body, in bytes. More is answered with 413.
     pub max_body_len_bytes: u64,
+    /// Request bodies of all threads together that may be in memory, in bytes. More is answered
+    /// with 503.
+    pub max_buffered_bodies_bytes: u64,
     /// What a thread that ends gracefully may take before its connections are reset, in
     /// milliseconds. Absent: for ever.
     pub thread_termination_timeout_ms: Option<u64>,

@@ -15,6 +15,7 @@ local options = {}
 ---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
+---@field max_buffered_bodies? integer bytes of request bodies that may be in memory together, default 32 MiB; beyond it 503
 ---@field max_conn_per_ip? integer connections of one address to all threads together, default 16384; 0: no bound
 ---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
 ---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
@@ -48,6 +49,7 @@ local INTEGERS = {
     -- More than that a shuttle does not hold.
     { 'default_send_window', 1024 * 1024, 1, 1024 * 1024 },
     { 'max_conn_per_ip', 16384, 0, 256 * 1024 * 1024 },
+    { 'max_buffered_bodies', 32 * 1024 * 1024, 64 * 1024, 2 ^ 53 },
     { 'min_receive_rate', 500, 0, 1024 * 1024 * 1024 },
     { 'min_send_rate', 500, 0, 1024 * 1024 * 1024 },
 }

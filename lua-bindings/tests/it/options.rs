@@ -59,6 +59,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("threads", config.threads.to_string()),
         ("conn", config.max_conn_per_thread.to_string()),
         ("per_ip", config.max_conn_per_ip.to_string()),
+        ("bodies", config.max_buffered_bodies_bytes.to_string()),
         ("receive", config.min_receive_rate_bytes.to_string()),
         ("send", config.min_send_rate_bytes.to_string()),
         ("shuttles", config.max_shuttles_per_thread.to_string()),
@@ -85,9 +86,9 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 }
 
 /// What a lone handler gets.
-const USUAL: &str = "threads=1 conn=262144 per_ip=16384 receive=500 send=500 shuttles=4096 \
-    body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 write=60000 \
-    tls=1.2 relisten=false listen=0.0.0.0:3300,[::]:3300 sites=/";
+const USUAL: &str = "threads=1 conn=262144 per_ip=16384 bodies=33554432 receive=500 send=500 \
+    shuttles=4096 body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 \
+    write=60000 tls=1.2 relisten=false listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
     let shown = |(name, value)| format!("{name}={value}");
@@ -224,6 +225,15 @@ const INTEGERS: &[(&str, &str)] = &[
     (
         "max_conn_per_ip = {}",
         "error: parameter max_conn_per_ip is not a number",
+    ),
+    ("max_buffered_bodies = 65536", "bodies=65536"),
+    (
+        "max_buffered_bodies = 1",
+        "bodies=65536!parameter \"max_buffered_bodies\" is 1, which is below 65536: 65536 is used",
+    ),
+    (
+        "max_buffered_bodies = {}",
+        "error: parameter max_buffered_bodies is not a number",
     ),
     ("min_receive_rate = 0", "receive=0"),
     (

@@ -63,13 +63,13 @@ pub(super) fn limits(config: &ServerConfig) -> Limits {
     // The bounds on memory are those of the server. One body of the allowed size must always have
     // room.
     let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
-    let bodies_bytes = usual.buffered_bodies_bytes / threads;
+    let bodies_bytes = usize::try_from(config.max_buffered_bodies_bytes).unwrap_or(usize::MAX);
     Limits {
         connections_count: config.max_conn_per_thread,
         shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
         connections_per_ip_count: config.max_conn_per_ip,
-        buffered_bodies_bytes: bodies_bytes.max(body_bytes),
+        buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),
         held_bytes: usual.held_bytes / threads,
         receive_rate_bytes: config.min_receive_rate_bytes,
         send_rate_bytes: config.min_send_rate_bytes,

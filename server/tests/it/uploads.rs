@@ -312,3 +312,28 @@ fn curl_uploads_from_a_pipe() {
         );
     }
 }
+
+#[test]
+fn bodies_in_memory_have_a_bound_together() {
+    let options = "max_buffered_bodies = 65536, max_body_len = 65536,";
+    let server = Server::start(&program_with(options, ROUTES), PLAIN[1]);
+    let head = "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n";
+    let mut first = server.connect();
+    first.send(head);
+    first.send(vec![b'a'; 39_999]);
+    // Whether the first one's bytes have come nobody else can see: ask until they have.
+    eventually("there is no room for a second one", || {
+        let mut second = server.connect();
+        second.send_what_is_taken(head.as_bytes());
+        second.send_what_is_taken(&[b'b'; 40_000]);
+        second.response().head.status == 503
+    });
+    first.send("a");
+    assert_eq!(first.response().body, vec![b'a'; 40_000]);
+    eventually("there is room again", || {
+        let mut third = server.connect();
+        third.send_what_is_taken(head.as_bytes());
+        third.send_what_is_taken(&[b'c'; 40_000]);
+        third.response().head.status == 200
+    });
+}
