@@ -1,5 +1,5 @@
 //! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once. SIGUSR1 and
-//! SIGHUP: access logs are opened anew.
+//! SIGHUP: access logs are opened anew. A SIGHUP that was ignored when the program began stays so.
 //!
 //! A thread of its own waits for them. The Lua thread may be in a loop that never yields, so
 //! neither the second signal nor the bound of the drain may depend on it.
@@ -46,7 +46,10 @@ pub fn watch(
     hard_limit: Duration,
     logs: Hub,
 ) -> io::Result<()> {
-    let mut signals = iterator::Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP])?;
+    let mut signals = iterator::Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+    if !is_hangup_ignored() {
+        signals.add_signal(SIGHUP)?;
+    }
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -63,6 +66,15 @@ pub fn watch(
             }
         })?;
     Ok(())
+}
+
+/// Whether whoever started the program wants it to outlive the terminal, as nohup(1) does. Known only
+/// where the kernel tells it in a file.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// Opens access logs anew. Where there is none, SIGHUP keeps its usual meaning: the terminal has

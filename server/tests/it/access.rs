@@ -306,3 +306,18 @@ fn signals_without_a_log() {
     let status = server.exit_status();
     assert_eq!(status.code(), None, "{status}");
 }
+
+/// Who starts it with nohup(1) wants it to live on; a log is opened anew by SIGUSR1 all the same.
+#[test]
+fn a_hangup_that_was_ignored_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = Server::start_ignoring_hangup(PROGRAM, &["--access-log", log.to_str().unwrap()]);
+    fs::remove_file(&log).unwrap();
+    server.signal("HUP");
+    assert_eq!(server.get("/a"), "/a");
+    assert!(!log.exists(), "it was not heard");
+    server.signal("USR1");
+    eventually("the file is there again", || log.exists());
+    assert_eq!(server.stop(), 0);
+}

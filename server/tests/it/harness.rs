@@ -192,6 +192,19 @@ impl Server {
         Self::launch_as_is(command, Some(&path), setup, files)
     }
 
+    /// Plain HTTP by one thread, with SIGHUP ignored from before the program began.
+    pub(crate) fn start_ignoring_hangup(program: &str, options: &[&str]) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("app.lua");
+        std::fs::write(&path, program).unwrap();
+        let plain = listening(PLAIN[1]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+        command.arg(plain.get_program()).args(plain.get_args());
+        command.args(options);
+        Self::launch_as_is(command, Some(&path), PLAIN[1], files)
+    }
+
     fn launch(
         mut command: Command,
         path: Option<&Path>,

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, Sender, TryRecvError};
 
 use super::writer::Control;
 
@@ -21,6 +21,12 @@ struct Known {
     is_file: bool,
 }
 
+impl Known {
+    fn is_alive(&self) -> bool {
+        !matches!(self.end.try_recv(), Err(TryRecvError::Disconnected))
+    }
+}
+
 impl Hub {
     /// A log is open.
     pub(super) fn add(&self, orders: Sender<Control>, end: Receiver<()>, is_file: bool) {
@@ -29,16 +35,19 @@ impl Hub {
             end,
             is_file,
         };
-        self.known().push(known);
+        let mut all = self.known();
+        all.retain(Known::is_alive);
+        all.push(known);
     }
 
     /// Has every file opened anew, which its thread does when it comes to it. False: there is no
     /// file. Does not block.
     pub fn reopen(&self) -> bool {
-        let mut known = self.known();
-        // One that has ended takes no orders.
-        known.retain(|log| log.orders.send(Control::Reopen).is_ok());
-        known.iter().any(|log| log.is_file)
+        let known = self.known();
+        let files = known.iter().filter(|log| log.is_file && log.is_alive());
+        // One that has just ended takes no orders.
+        let told = files.filter(|log| log.orders.send(Control::Reopen).is_ok());
+        told.count() > 0
     }
 
     /// Has everything written that was told so far, and waits for that, but not longer than `most`
