@@ -68,8 +68,8 @@ pub fn watch(
     Ok(())
 }
 
-/// Whether whoever started the program wants it to outlive the terminal, as nohup(1) does. Known only
-/// where the kernel tells it in a file.
+/// Whether whoever started the program wants it to outlive the terminal, as nohup(1) does. Known
+/// only where the kernel tells it in a file.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
