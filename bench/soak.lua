@@ -59,7 +59,7 @@ local function stats()
     collectgarbage()
     collectgarbage()
     local counters = httpng.stats()
-    counters.reloads, counters.refused, counters.lua_bytes =
+    counters.reloads, counters.reloads_refused, counters.lua_bytes =
         reloads, refused, collectgarbage 'count' * 1024
     return { body = json.encode(counters) }
 end
