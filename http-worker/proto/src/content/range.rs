@@ -39,12 +39,14 @@ pub fn select(value: &[u8], length: u64) -> Selection {
         is_asked = true;
         parts.extend(asked.within(length));
     }
-    let total: u64 = parts.iter().map(|part| part.end - part.start).sum();
+    // Of an enormous file they may be more together than can be counted.
+    let mut lengths = parts.iter().map(|part| part.end - part.start);
+    let total = lengths.try_fold(0_u64, u64::checked_add);
     match parts.len() {
         0 if is_asked && length > 0 => Selection::Unsatisfiable,
         0 if is_asked && !has_suffix(set) => Selection::Unsatisfiable,
         0 => Selection::Whole,
-        _ if total > length => Selection::Whole,
+        _ if total.is_none_or(|total| total > length) => Selection::Whole,
         _ => Selection::Parts(parts),
     }
 }
