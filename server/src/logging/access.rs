@@ -2,7 +2,7 @@
 //!
 //! Workers put records into a bounded queue and never wait; what does not fit is counted and
 //! dropped. The thread formats them and writes whole lines, many with one call, when it has enough
-//! of them, when nothing more waits, or after [`ACCESS_FLUSH_MS`]. A file is opened anew when the
+//! of them, when nothing more waits, or after `ACCESS_FLUSH_MS`. A file is opened anew when the
 //! process is told so, after all that came before went into the old one.
 
 mod format;
