@@ -216,12 +216,12 @@ impl Server {
     }
 
     fn launch_as_is(
-        mut command: Command,
+        command: Command,
         path: Option<&Path>,
         setup: Setup,
         files: tempfile::TempDir,
     ) -> Self {
-        let mut child = command
+        let mut child = with_usual_hangup(command)
             .args(path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -305,6 +305,22 @@ impl Drop for Server {
             eprintln!("--- log of the server ({:?})\n{}", self.setup, self.log());
         }
     }
+}
+
+/// What ignores SIGHUP hands that down, and tests may be run by something that does (`nohup`): the
+/// binary begins as it does elsewhere.
+fn with_usual_hangup(command: Command) -> Command {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let is_ignored = mask.is_some_and(|mask| mask & 1 != 0);
+    if !is_ignored || command.get_program() != httpng().get_program() {
+        return command;
+    }
+    let mut usual = Command::new("env");
+    usual.arg("--default-signal=HUP").arg(command.get_program());
+    usual.args(command.get_args());
+    usual
 }
 
 /// The binary under test.
