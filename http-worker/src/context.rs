@@ -15,7 +15,7 @@ use crate::files::Desk;
 use crate::http2::Texts;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::reports::Reports;
-use crate::routes::{App, FileSite, Routes, Serve, former};
+use crate::routes::{App, FileSite, Routes, Serve, files_for, former};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -172,6 +172,24 @@ impl Cx {
     pub(crate) fn new_ticket(&mut self) -> u64 {
         self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// Takes the request out of a shuttle that TX sent back unanswered, because by now the worker
+    /// itself serves its path. Nothing: it came back for another reason.
+    pub(crate) fn request_for_files(
+        &mut self,
+        shuttle: &mut Shuttle<Worker, Exchange>,
+    ) -> Option<Box<Incoming>> {
+        if shuttle.leg() != Leg::Release || !shuttle.is_elsewhere || shuttle.is_abandoned() {
+            return None;
+        }
+        let site = files_for(&self.routes, &shuttle.request)
+            .or_else(|| files_for(&self.former_routes, &shuttle.request))?;
+        let mut incoming = self.spare();
+        incoming.files = Some(site);
+        incoming.id = shuttle.id.clone();
+        std::mem::swap(&mut incoming.head, &mut shuttle.request);
+        Some(incoming)
     }
 
     /// A name for a request of which nothing is known, as text.

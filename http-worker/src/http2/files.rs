@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use http_proto::Exchange;
 use http_proto::content::Part;
 use http_proto::h2::ResponseBody;
-use http_proto::{Exchange, Leg};
 use shuttle_core::{Shuttle, Worker};
 
 use super::answer::Source;
@@ -14,7 +14,6 @@ use super::{Conn, fields};
 use crate::context::{Cx, Incoming};
 use crate::files::{Body, Opened};
 use crate::limits::HTTP2_FILES_COUNT;
-use crate::routes::files_for;
 
 /// A body that has in it bytes of a file, as it is given to the engine.
 pub(super) struct FileLoad {
@@ -155,21 +154,14 @@ impl Conn {
         cx: &mut Cx,
     ) -> Result<(), Shuttle<Worker, Exchange>> {
         let stream = &mut self.streams[place];
-        let is_untouched =
-            shuttle.leg() == Leg::Release && matches!(stream.reply, Reply::Unsaid(_));
-        if !is_untouched || !shuttle.is_elsewhere || shuttle.is_abandoned() {
-            return Err(shuttle);
-        }
-        let site = files_for(&cx.routes, &shuttle.request)
-            .or_else(|| files_for(&cx.former_routes, &shuttle.request));
-        let Some(site) = site else {
+        let request = match stream.reply {
+            Reply::Unsaid(_) => cx.request_for_files(&mut shuttle),
+            _ => None,
+        };
+        let Some(mut incoming) = request else {
             return Err(shuttle);
         };
-        let mut incoming = cx.spare();
-        incoming.files = Some(site);
         incoming.ticket = stream.ticket;
-        incoming.id = shuttle.id.clone();
-        std::mem::swap(&mut incoming.head, &mut shuttle.request);
         stream.berth = None;
         stream.drop_upload(cx);
         cx.orphan(shuttle);

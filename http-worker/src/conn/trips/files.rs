@@ -1,8 +1,8 @@
 //! Answers that are files: the head and what is small into the outbox, the rest a step at a time.
 
+use http_proto::Exchange;
 use http_proto::content::Part;
 use http_proto::h1::Outlook;
-use http_proto::{Exchange, Leg};
 use shuttle_core::{Shuttle, Worker};
 
 use super::super::ending::End;
@@ -11,7 +11,6 @@ use crate::access::CHANGED;
 use crate::cargo::Cargo;
 use crate::context::{Cx, Incoming};
 use crate::limits::{FILE_COPY_BYTES, FILE_STEP_BYTES};
-use crate::routes::files_for;
 use crate::transport::{Broken, Wrote};
 
 impl Trip {
@@ -103,21 +102,15 @@ impl Conn {
         cx: &mut Cx,
     ) -> Result<(), Shuttle<Worker, Exchange>> {
         let trip = &mut self.trips[at];
-        let is_untouched = shuttle.leg() == Leg::Release && trip.body.is_none();
-        if !is_untouched || !shuttle.is_elsewhere || shuttle.is_abandoned() {
-            return Err(shuttle);
-        }
-        let site = files_for(&cx.routes, &shuttle.request)
-            .or_else(|| files_for(&cx.former_routes, &shuttle.request));
-        let Some(site) = site else {
+        let request = match trip.body {
+            None => cx.request_for_files(&mut shuttle),
+            Some(_) => None,
+        };
+        let Some(mut incoming) = request else {
             return Err(shuttle);
         };
-        let mut incoming = cx.spare();
-        incoming.files = Some(site);
         incoming.ticket = trip.ticket;
         incoming.facts = trip.facts;
-        std::mem::swap(&mut incoming.head, &mut shuttle.request);
-        incoming.id = shuttle.id.clone();
         let record = trip.record.take();
         *trip = Trip::here(incoming);
         trip.record = record;
