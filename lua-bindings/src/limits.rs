@@ -86,3 +86,12 @@ pub(crate) const FORM_WRITE_BYTES: usize = 256 << 10;
 /// The share of a fiber's stack that is kept for C functions which call no Lua: one in this many.
 /// Of 1 MiB that is 240 KiB; lpeg and deep JSON were measured at 90 to 150 KiB.
 pub(crate) const STACK_RESERVE_SHARE_COUNT: usize = 4;
+
+/// The largest block of a Lua machine that waits for the next one who wants its size, instead of
+/// going back to the system: tables with a handful of fields, short strings, closures. A multiple
+/// of 16.
+pub(crate) const LUA_KEPT_BLOCK_MAX_BYTES: usize = 256;
+
+/// How much of each size waits: what the collector frees in one go while a machine is busy. There
+/// are sixteen sizes, so it is 2 MiB at most for a machine.
+pub(crate) const LUA_KEPT_PER_SIZE_BYTES: usize = 128 << 10;

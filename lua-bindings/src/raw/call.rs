@@ -1,10 +1,13 @@
 //! The machine, its threads, and protected calls.
 
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 
+use mlua::Lua;
 use mlua::ffi::{self, lua_State};
-use mlua::{Lua, LuaOptions, StdLib};
 
+use super::alloc::{Memory, allocate};
 use super::entry::c_function;
 use super::guard;
 use super::stack::{Kind, Stack};
@@ -16,8 +19,11 @@ static FAILURE_MARK: u8 = 0;
 /// The Lua machine of this thread.
 #[derive(Debug)]
 pub(crate) struct Vm {
-    lua: Lua,
+    /// What mlua knows of it. The machine itself is ours, and closed by `drop`.
+    lua: ManuallyDrop<Lua>,
     main: *mut lua_State,
+    /// What `main` lies in, and everything that it made.
+    memory: NonNull<Memory>,
     hook_mask: Option<*const u8>,
 }
 
@@ -25,10 +31,18 @@ impl Vm {
     /// A machine with all standard libraries, `ffi`, `jit` and `debug` included: its user is a
     /// programmer.
     pub(crate) fn new() -> Self {
-        // SAFETY: what the unsafe libraries allow is the programmer's own responsibility, as in any
-        // Lua.
-        let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::default()) };
-        let main = lua.exec_raw_lua(|raw| raw.state());
+        let memory = NonNull::from(Box::leak(Box::new(Memory::new())));
+        // SAFETY: a new machine, on which nothing runs yet. Its memory is given back by `drop`, and
+        // used by nobody else.
+        let main = unsafe { ffi::lua_newstate(allocate, memory.as_ptr().cast()) };
+        assert!(!main.is_null(), "there is memory for a Lua machine");
+        // SAFETY: the machine is alive, and stays so until `drop` has let go of `lua`. What the
+        // unsafe libraries allow is the programmer's own responsibility, as in any Lua.
+        let lua = unsafe {
+            ffi::luaL_openlibs(main);
+            Lua::get_or_init_from_ptr(main).clone()
+        };
+        let lua = ManuallyDrop::new(lua);
         // SAFETY: the machine was just made: nothing runs.
         let hook_mask = unsafe { guard::find_hook_mask(main) };
         if hook_mask.is_none() {
@@ -39,6 +53,7 @@ impl Vm {
         Self {
             lua,
             main,
+            memory,
             hook_mask,
         }
     }
@@ -77,6 +92,18 @@ impl Vm {
         let result = f(&mut stack);
         stack.set_top(top);
         result
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // SAFETY: none is used again; mlua's own part goes first, what it left in the machine with
+        // that, and the memory, which `new` made, when nothing is in it.
+        unsafe {
+            ManuallyDrop::drop(&mut self.lua);
+            ffi::lua_close(self.main);
+            drop(Box::from_raw(self.memory.as_ptr()));
+        }
     }
 }
 

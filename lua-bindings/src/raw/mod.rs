@@ -9,6 +9,7 @@
 //!   left to fail is memory.
 //! * **A Rust panic never crosses Lua.** [`entry`](entry::entry) catches it and raises a Lua error.
 
+mod alloc;
 mod call;
 mod entry;
 mod guard;
@@ -21,3 +22,4 @@ pub(crate) use entry::{Outcome, Raise, Verb, verb};
 pub(crate) use guard::may_park;
 pub(crate) use posix::clock_gettime;
 pub(crate) use stack::{Kind, Slot, Stack};
+pub(crate) use table::Pair;

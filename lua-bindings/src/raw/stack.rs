@@ -143,12 +143,22 @@ impl Stack {
         if self.kind(slot) != Kind::String {
             return None;
         }
+        // SAFETY: the value is a string (just asked).
+        Some(unsafe { self.string_at(slot) })
+    }
+
+    /// The bytes of what is known to be a string.
+    ///
+    /// # Safety
+    /// The value at `slot` is a string.
+    pub(super) unsafe fn string_at(&self, slot: Slot) -> &[u8] {
         let mut len = 0;
-        // SAFETY: the value is a string, so nothing is converted or allocated; the slice borrows
-        // the stack, on which the string stays, and Lua never moves a string.
+        // SAFETY: the value is a string (asked of the caller), so nothing is converted or
+        // allocated; the slice borrows the stack, on which the string stays, and Lua never moves a
+        // string.
         unsafe {
             let start = ffi::lua_tolstring(self.state, slot, &mut len);
-            Some(std::slice::from_raw_parts(start.cast(), len))
+            std::slice::from_raw_parts(start.cast(), len)
         }
     }
 

@@ -147,6 +147,19 @@ impl Stack {
         unsafe { ffi::lua_next(self.state, table) != 0 }
     }
 
+    /// Goes through the table at `table`, which must not change meanwhile. One view of a table for
+    /// the loop that every response takes: it asks each type once.
+    pub(crate) fn pairs(&mut self, table: Slot) -> Pairs<'_> {
+        let table = self.table_at(table);
+        let top = self.top();
+        self.push_nil();
+        Pairs {
+            stack: self,
+            table,
+            top,
+        }
+    }
+
     /// Pushes the metatable. False: there is none, nothing is pushed.
     pub(crate) fn push_metatable(&mut self, slot: Slot) -> bool {
         let slot = self.at(slot);
@@ -211,5 +224,66 @@ impl Stack {
             "the Lua value at {slot} is not a table"
         );
         slot
+    }
+}
+
+/// A key and its value, as [`Pairs`] finds them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pair<'a> {
+    /// Two strings.
+    Strings(&'a [u8], &'a [u8]),
+    /// Others: the key and the value are at these positions, and stay there.
+    Others(Slot, Slot),
+}
+
+/// The way through a table.
+#[derive(Debug)]
+pub(crate) struct Pairs<'a> {
+    stack: &'a mut Stack,
+    /// Its position, absolute.
+    table: c_int,
+    /// What was on the stack before: key and value lie above.
+    top: Slot,
+}
+
+impl Pairs<'_> {
+    /// The next pair.
+    pub(crate) fn next(&mut self) -> Option<Pair<'_>> {
+        let (key, value) = (self.top + 1, self.top + 2);
+        let state = self.stack.state;
+        // SAFETY: see `Stack::top`. What is at `table` is one (`Stack::pairs` asked), for nothing
+        // below the key is written while this lives. The key on top is what the last step pushed,
+        // and was converted by nobody.
+        unsafe {
+            ffi::lua_settop(state, key);
+            if ffi::lua_next(state, self.table) == 0 {
+                return None;
+            }
+            let are_strings = ffi::lua_type(state, value) == ffi::LUA_TSTRING
+                && ffi::lua_type(state, key) == ffi::LUA_TSTRING;
+            Some(if are_strings {
+                Pair::Strings(self.stack.string_at(key), self.stack.string_at(value))
+            } else {
+                Pair::Others(key, value)
+            })
+        }
+    }
+
+    /// Works with what [`Pair::Others`] found. `f` leaves everything below the value as it is, and
+    /// the key too.
+    pub(crate) fn with<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
+        let result = f(self.stack);
+        assert_eq!(
+            self.stack.kind(self.table),
+            Kind::Table,
+            "the table stays where it is"
+        );
+        result
+    }
+}
+
+impl Drop for Pairs<'_> {
+    fn drop(&mut self) {
+        self.stack.set_top(self.top);
     }
 }
