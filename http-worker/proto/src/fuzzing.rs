@@ -14,7 +14,7 @@ use crate::h1::{
     Encoder, Engine, Event, Framing, Limits, Outlook, Phase, RequestBody, RequestFacts, chunk_head,
     chunk_tail, last_chunk,
 };
-use crate::head::token::{is_target, is_token, is_value};
+use crate::head::token::{is_token, is_value, survey_target};
 use crate::head::{Fields, RequestHead, ResponseHead, Version};
 
 /// Feeds the pieces to an engine, as a connection that keeps what was not consumed, and writes
@@ -27,6 +27,15 @@ pub fn transcript<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits
     for piece in pieces {
         session.receive(piece);
     }
+    session.finish()
+}
+
+/// The same, all at once, by a connection that asks after each head whether that is all.
+#[must_use]
+pub fn short_transcript(input: &[u8], limits: Limits) -> String {
+    let mut session = Session::new(limits);
+    session.asks_for_end = true;
+    session.receive(input);
     session.finish()
 }
 
@@ -55,6 +64,7 @@ pub fn any_split(input: &[u8], cuts: &[u16]) {
         input.escape_ascii().to_string()
     );
     assert_eq!(transcript(input.chunks(1), limits), whole);
+    assert_eq!(short_transcript(input, limits), whole);
 }
 
 /// The events of a session whose first three bytes say where the network cuts the rest.
@@ -343,6 +353,8 @@ struct Session {
     body_bytes: u64,
     /// Whether a head was told and its end was not.
     in_request: bool,
+    /// It asks after each head whether that is all.
+    asks_for_end: bool,
 }
 
 impl Session {
@@ -357,6 +369,7 @@ impl Session {
             body: Vec::new(),
             body_bytes: 0,
             in_request: false,
+            asks_for_end: false,
         }
     }
 
@@ -389,6 +402,9 @@ impl Session {
                 );
                 self.body_bytes = 0;
                 self.tell_head(facts);
+                if self.asks_for_end && self.engine.end_if_bodyless() {
+                    self.tell(Event::End);
+                }
             }
             Event::Body(range) => {
                 assert!(
@@ -425,7 +441,7 @@ impl Session {
 
     fn tell_head(&mut self, facts: RequestFacts) {
         let head = &self.head;
-        assert!(is_token(head.method()) && is_target(head.target()));
+        assert!(is_token(head.method()) && survey_target(head.target()).is_some());
         for (name, value) in head.fields() {
             assert!(is_token(name) && is_value(value) && !name.iter().any(u8::is_ascii_uppercase));
         }

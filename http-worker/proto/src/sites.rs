@@ -2,8 +2,9 @@
 //! it; the application, by which handler.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 /// The site that everything belongs to that belongs to no other.
 const ROOT: &[u8] = b"/";
@@ -13,7 +14,8 @@ const ROOT: &[u8] = b"/";
 #[derive(Clone, Debug)]
 pub struct Sites<T> {
     in_order: Vec<Site<T>>,
-    by_path: HashMap<Box<[u8]>, usize>,
+    /// Its hash is a quick one: what is in it comes from the operator, not from clients.
+    by_path: FxHashMap<Box<[u8]>, usize>,
 }
 
 /// One site.
@@ -36,7 +38,7 @@ impl<T> Sites<T> {
     /// found.
     pub fn new(sites: impl IntoIterator<Item = Site<T>>) -> Self {
         let in_order: Vec<_> = sites.into_iter().collect();
-        let mut by_path = HashMap::with_capacity(in_order.len());
+        let mut by_path = FxHashMap::default();
         for (place, site) in in_order.iter().enumerate() {
             by_path.entry(site.path.as_bytes().into()).or_insert(place);
         }
@@ -51,11 +53,23 @@ impl<T> Sites<T> {
     /// The first site that answers a raw path (see [`normalised`]).
     #[must_use]
     pub fn find(&self, path: &[u8]) -> Option<&Site<T>> {
+        self.place_of(path).map(|place| &self.in_order[place])
+    }
+
+    /// Where the first site that answers a raw path is in their order.
+    #[must_use]
+    pub fn place_of(&self, path: &[u8]) -> Option<usize> {
         match self.in_order.as_slice() {
             [] => None,
-            [only] if only.path.as_bytes() == ROOT => Some(only),
-            _ => self.find_normalised(&normalised(path)),
+            [only] if only.path.as_bytes() == ROOT => Some(0),
+            _ => self.place_of_normalised(&normalised(path)),
         }
+    }
+
+    /// The site at a place in their order.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<&Site<T>> {
+        self.in_order.get(place)
     }
 
     /// The first site that answers a path which is [`normalised`].
@@ -64,6 +78,11 @@ impl<T> Sites<T> {
     /// all below it. The root matches everything, the `*` of OPTIONS too.
     #[must_use]
     pub fn find_normalised(&self, path: &[u8]) -> Option<&Site<T>> {
+        self.place_of_normalised(path)
+            .map(|place| &self.in_order[place])
+    }
+
+    fn place_of_normalised(&self, path: &[u8]) -> Option<usize> {
         let place = |prefix: &[u8]| self.by_path.get(prefix).copied();
         let mut first = place(ROOT).into_iter().chain(place(path)).min();
         for slash in memchr::memchr_iter(b'/', path) {
@@ -74,7 +93,7 @@ impl<T> Sites<T> {
                 .chain(with_slash)
                 .min();
         }
-        first.map(|place| &self.in_order[place])
+        first
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) const ROOMS: &[Room] = &[
             "mime_guess",
             "percent-encoding",
             "proptest",
+            "rustc-hash",
         ]),
     },
     Room {

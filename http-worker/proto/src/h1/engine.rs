@@ -157,6 +157,18 @@ impl Engine {
         self.body_max_bytes = Some(bytes.min(STREAMED_BODY_MAX_BYTES));
     }
 
+    /// After an [`Event::Head`]: whether that was all of its request. Then it is over, as if
+    /// [`poll`](Self::poll) had told [`Event::End`], which it does not tell any more. Spares the
+    /// usual request, which has no body, a second step.
+    pub fn end_if_bodyless(&mut self) -> bool {
+        if self.state != State::Told || self.facts.body != RequestBody::None {
+            return false;
+        }
+        self.forget_head();
+        let _ = self.end();
+        true
+    }
+
     fn body_max_bytes(&self) -> u64 {
         self.body_max_bytes.unwrap_or(self.limits.body_max_bytes)
     }
@@ -256,10 +268,7 @@ impl Engine {
         {
             return Err(PeerErrorKind::BodyTooLarge.into());
         }
-        self.scanned = 0;
-        self.empty_lines = 0;
-        self.body_bytes = 0;
-        self.extension_bytes = 0;
+        self.forget_head();
         self.state = match self.facts.body {
             RequestBody::None => State::End,
             _ if self.facts.expects_continue => State::Expecting,
@@ -267,6 +276,13 @@ impl Engine {
             RequestBody::Chunked => State::ChunkLine,
         };
         Ok(Turn::Go(0))
+    }
+
+    fn forget_head(&mut self) {
+        self.scanned = 0;
+        self.empty_lines = 0;
+        self.body_bytes = 0;
+        self.extension_bytes = 0;
     }
 
     fn expecting(&mut self, input: &[u8]) -> Turn {

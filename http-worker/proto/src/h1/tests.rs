@@ -7,7 +7,7 @@ mod heads;
 mod responses;
 
 use super::Limits;
-use crate::fuzzing::transcript;
+use crate::fuzzing::{short_transcript, transcript};
 
 /// What is told for some bytes: one event after the other, `/` between them.
 type Case = (&'static [u8], &'static str);
@@ -21,6 +21,12 @@ fn check_with(limits: Limits, cases: &[Case]) {
     for &(input, expected) in cases {
         let name = input.escape_ascii().to_string();
         assert_eq!(told(&[input], limits), expected, "whole: {name}");
+        let short = short_transcript(input, limits);
+        assert_eq!(
+            short.trim_end().replace('\n', " / "),
+            expected,
+            "short: {name}"
+        );
         for place in 0..=input.len() {
             let (front, back) = input.split_at(place);
             assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{is_host_name, is_target};
+use super::token::{is_host_name, is_plain_host_name, survey_target};
 use crate::error::PeerErrorKind;
 
 /// Where the parts of a target are, as offsets into it.
@@ -18,8 +18,14 @@ pub(super) struct Target {
 
 /// Takes a target apart. `method` matters: `*` belongs to OPTIONS alone.
 pub(super) fn split(method: &[u8], target: &[u8]) -> Result<Target, PeerErrorKind> {
-    if !is_target(target) {
+    let Some(has_marks) = survey_target(target) else {
         return Err(PeerErrorKind::Target);
+    };
+    if target[0] == b'/' && !has_marks {
+        return Ok(Target {
+            path: 0..target.len(),
+            ..Target::default()
+        });
     }
     if target[0] == b'/' {
         return path_and_query(target, 0);
@@ -93,7 +99,7 @@ fn is_host(host: &[u8]) -> bool {
     if let Some(inner) = host.strip_prefix(b"[") {
         return inner.strip_suffix(b"]").is_some_and(is_ip_literal);
     }
-    is_host_name(host) && percent_signs_are_whole(host)
+    is_plain_host_name(host) || is_host_name(host) && percent_signs_are_whole(host)
 }
 
 /// `IPv6address` or `IPvFuture`, RFC 3986 section 3.2.2. Zone identifiers stay at home.

@@ -4,6 +4,8 @@
 const TOKEN: u8 = 1;
 /// Set for `unreserved`, `sub-delims` and `%`: what a host name may have, RFC 3986 section 3.2.2.
 const HOST: u8 = 2;
+/// Those of them that are no percent sign.
+const PLAIN_HOST: u8 = 4;
 
 const CLASS: [u8; 256] = classes();
 
@@ -25,6 +27,9 @@ const fn class_of(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() || contains(b"-._~!$&'()*+,;=%", byte) {
         class |= HOST;
     }
+    if class & HOST != 0 && byte != b'%' {
+        class |= PLAIN_HOST;
+    }
     class
 }
 
@@ -40,7 +45,11 @@ const fn contains(set: &[u8], byte: u8) -> bool {
 }
 
 fn all(bytes: &[u8], class: u8) -> bool {
-    bytes.iter().all(|&byte| CLASS[byte as usize] & class != 0)
+    // Without early exit: nearly all that is asked about is right.
+    let common = bytes
+        .iter()
+        .fold(class, |seen, &byte| seen & CLASS[byte as usize]);
+    common != 0
 }
 
 /// One byte of a token.
@@ -62,20 +71,31 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
     !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
 }
 
-/// Bytes that a request target may have.
+/// Bytes that a request target may have, and whether a `?` or a `%` is among them, which are looked
+/// for in the same pass. Absent: others are among them, or there are none.
 ///
 /// Wider than RFC 3986, because browsers send some visible characters bare (`|`, `^`, `{`, `"` in
 /// queries, by the URL standard's encode sets) and no reader disagrees about where they end. A
 /// `#` is refused: readers differ on whether what follows belongs to the path. So are bytes
 /// above 126: a client has to percent-encode them.
-pub(crate) fn is_target(bytes: &[u8]) -> bool {
+pub(crate) fn survey_target(bytes: &[u8]) -> Option<bool> {
     let bad = |byte: u8| (byte <= b' ') | (byte >= 0x7f) | (byte == b'#');
-    !bytes.is_empty() && !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
+    let mark = |byte: u8| (byte == b'?') | (byte == b'%');
+    let nothing = (bytes.is_empty(), false);
+    let (is_bad, has_marks) = bytes.iter().fold(nothing, |(is_bad, has_marks), &byte| {
+        (is_bad | bad(byte), has_marks | mark(byte))
+    });
+    (!is_bad).then_some(has_marks)
 }
 
 /// Bytes that a registered name may have; percent signs are checked apart.
 pub(crate) fn is_host_name(bytes: &[u8]) -> bool {
     all(bytes, HOST)
+}
+
+/// Bytes that a registered name may have without a percent sign: nearly every one is such.
+pub(crate) fn is_plain_host_name(bytes: &[u8]) -> bool {
+    all(bytes, PLAIN_HOST)
 }
 
 /// Decimal digits and nothing else. `None` for what is no number; a number that does not fit
