@@ -278,10 +278,22 @@ impl Conn {
             let mut moved = self.take_in(&mut may_read, cx)?;
             moved |= self.answer(cx);
             moved |= self.give_out(cx)?;
-            if !moved {
+            if !moved || self.is_at_rest(may_read) {
                 return Ok(());
             }
         }
+    }
+
+    /// Nothing is here that could move: it need not be tried. The usual end of a round.
+    fn is_at_rest(&self, may_read: bool) -> bool {
+        !(may_read && self.socket.has_input)
+            && self.input.is_empty()
+            && self.incoming.is_none()
+            && self.upload.is_none()
+            && self.outbox.is_empty()
+            && !self.socket.is_over
+            && self.end.is_none()
+            && self.trips.iter().all(Trip::is_away)
     }
 
     /// Computes what the connection waits for, after everything that could be done was done.

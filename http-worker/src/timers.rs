@@ -20,13 +20,9 @@ struct Node {
     next: u32,
     /// The tick at which it is due, or `None` while it is not in the wheel.
     tick: Option<u64>,
+    /// What it was set for.
+    at: Instant,
 }
-
-const UNSET: Node = Node {
-    prev: NIL,
-    next: NIL,
-    tick: None,
-};
 
 /// Deadlines by connection index.
 #[derive(Debug)]
@@ -55,18 +51,27 @@ impl Wheel {
     /// for an earlier time stays: its report is a question that the owner answers.
     pub(crate) fn arm(&mut self, index: u32, at: Instant) {
         if self.nodes.len() <= index as usize {
-            self.nodes.resize(index as usize + 1, UNSET);
+            let unset = Node {
+                prev: NIL,
+                next: NIL,
+                tick: None,
+                at,
+            };
+            self.nodes.resize(index as usize + 1, unset);
+        }
+        let node = &self.nodes[index as usize];
+        // The usual case, a deadline that moves to later, without a division.
+        if node.tick.is_some() && node.at <= at {
+            return;
         }
         let horizon = self.done + TIMER_SLOTS_COUNT as u64 - 1;
         let tick = self.tick_after(at).clamp(self.done, horizon);
-        match self.nodes[index as usize].tick {
-            Some(armed) if armed <= tick => {}
-            Some(_) => {
-                self.disarm(index);
-                self.link(index, tick);
-            }
-            None => self.link(index, tick),
+        match node.tick {
+            Some(armed) if armed <= tick => return,
+            Some(_) => self.disarm(index),
+            None => {}
         }
+        self.link(index, tick, at);
     }
 
     /// Forgets the timer of `index`, if there is one.
@@ -109,13 +114,14 @@ impl Wheel {
         Some(self.start + TICK * ticks)
     }
 
-    fn link(&mut self, index: u32, tick: u64) {
+    fn link(&mut self, index: u32, tick: u64, at: Instant) {
         let slot = slot_of(tick);
         let head = self.heads[slot];
         self.nodes[index as usize] = Node {
             prev: NIL,
             next: head,
             tick: Some(tick),
+            at,
         };
         if head != NIL {
             self.nodes[head as usize].prev = index;

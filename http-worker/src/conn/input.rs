@@ -201,6 +201,9 @@ impl Conn {
                         return;
                     }
                 }
+                if self.engine.end_if_bodyless() {
+                    return self.on_complete(incoming, cx);
+                }
             }
             Event::ExpectContinue => incoming.owes_continue = true,
             Event::Body(_) if incoming.files.is_some() => {}
@@ -211,13 +214,7 @@ impl Conn {
                 }
                 append(&mut incoming.body, &bytes[range]);
             }
-            Event::End => {
-                incoming.is_complete = true;
-                self.note_complete(cx);
-                self.incoming = Some(incoming);
-                self.board(cx);
-                return;
-            }
+            Event::End => return self.on_complete(incoming, cx),
             Event::Error(error) => {
                 self.note_bad_head(bytes, cx);
                 self.incoming = Some(incoming);
@@ -225,6 +222,14 @@ impl Conn {
             }
         }
         self.incoming = Some(incoming);
+    }
+
+    /// All of a request is here.
+    fn on_complete(&mut self, mut incoming: Box<Incoming>, cx: &mut Cx) {
+        incoming.is_complete = true;
+        self.note_complete(cx);
+        self.incoming = Some(incoming);
+        self.board(cx);
     }
 
     /// Puts the complete request on board of a shuttle and sends it, or queues for a berth. True:
@@ -277,17 +282,19 @@ impl Conn {
             // It was laid to rest by its drop, with what was in it.
             shuttle.clear(KEEP_BYTES);
         }
+        // Looked up once: a shuttle finds its cargo anew each time it is asked.
+        let exchange: &mut Exchange = &mut shuttle;
         // Swapped, not copied: the buffers of both go on living, in each other's place.
-        std::mem::swap(&mut shuttle.request, &mut incoming.head);
-        std::mem::swap(&mut shuttle.body, &mut incoming.body);
-        std::mem::swap(&mut shuttle.trailers, &mut incoming.trailers);
-        shuttle.body_berth = body.as_ref().map(BodyTrip::name);
-        shuttle.worker_ticket = ticket;
-        shuttle.id = std::mem::take(&mut incoming.id);
-        shuttle.peer = Some(self.peer);
-        shuttle.local = self.local;
-        shuttle.https = self.transport.is_tls();
-        shuttle
+        std::mem::swap(&mut exchange.request, &mut incoming.head);
+        std::mem::swap(&mut exchange.body, &mut incoming.body);
+        std::mem::swap(&mut exchange.trailers, &mut incoming.trailers);
+        exchange.body_berth = body.as_ref().map(BodyTrip::name);
+        exchange.worker_ticket = ticket;
+        exchange.id = std::mem::take(&mut incoming.id);
+        exchange.peer = Some(self.peer);
+        exchange.local = self.local;
+        exchange.https = self.transport.is_tls();
+        exchange
             .advance(Leg::Request)
             .expect("a free exchange may take a request");
         cx.mark(Mark::PackRequest, ticket);

@@ -174,6 +174,11 @@ impl Trip {
         }
     }
 
+    /// Its shuttle is with the other shore, and nothing of it is here.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.place, Place::Away)
+    }
+
     /// Its answer, or the next part of it, is here to be encoded.
     fn is_ready(&self) -> bool {
         matches!(
