@@ -117,6 +117,9 @@ impl EnvStats {
     /// if it serves none. It may be torn as the name may.
     #[must_use]
     pub fn running_request(&self) -> String {
+        if self.serving_ticket.load(Ordering::Relaxed) == NO_TICKET {
+            return String::new();
+        }
         text(&self.serving)
     }
 
@@ -173,6 +176,9 @@ impl EnvStats {
     /// The running fiber serves this from now on.
     pub(crate) fn serves(&self, serving: &Serving) {
         self.serving_ticket.store(serving.ticket, Ordering::Relaxed);
+        if serving.ticket == NO_TICKET {
+            return;
+        }
         for (word, shared) in serving.text.iter().zip(&self.serving) {
             shared.store(*word, Ordering::Relaxed);
         }

@@ -2,12 +2,21 @@
 local files = require('httpng.files')
 local log = require('log')
 
+local getinfo = debug.getinfo
+
 local sites = {}
 
 local function is_callable(value)
     if type(value) == 'function' then return true end
     local meta = getmetatable(value)
     return type(value) == 'table' and type(meta) == 'table' and meta.__call ~= nil
+end
+
+---How many of `req` and `io` a handler can see: what it cannot see is not made for it.
+local function takes_of(handler)
+    if type(handler) ~= 'function' then return 2 end
+    local info = getinfo(handler, 'u')
+    return info.isvararg and 2 or math.min(info.nparams, 2)
 end
 
 ---How long bodies of this site may be, if it says so itself.
@@ -33,7 +42,7 @@ end
 ---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
 ---@param cancels boolean `cfg.cancel_on_disconnect`, for sites that say nothing else
 ---@param is_reload boolean
----@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean}[]
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean, takes: integer}[]
 function sites.read(given, handler, streams, cancels, is_reload)
     local list = {}
     local seen = {}
@@ -55,6 +64,7 @@ function sites.read(given, handler, streams, cancels, is_reload)
         list[#list + 1] = {
             path = path, handler = its_handler, files = its_files, stream = stream and true or false,
             max_body_len = max_body_len, cancel_on_disconnect = own_cancels,
+            takes = takes_of(its_handler),
         }
     end
     if given ~= nil then

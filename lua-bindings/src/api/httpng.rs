@@ -171,11 +171,13 @@ fn read_sites(stack: &mut Stack) -> Result<Sites<Handler>, Raise> {
         let value = if is_files {
             Handler::Elsewhere
         } else {
+            let takes = stack.number_field(-1, "takes").unwrap_or(2.0) as u8;
             let _ = stack.raw_field(-1, "handler");
             Handler::Lua(LuaHandler {
                 anchor: stack.anchor(),
                 cancels,
                 body_max_bytes: own_max.unwrap_or(usual_max) as u64,
+                takes,
             })
         };
         let path = path.into();

@@ -2,7 +2,7 @@
 
 use http_proto::{FieldError, ResponseHead};
 
-use crate::raw::{Kind, Slot, Stack};
+use crate::raw::{Kind, Pair, Slot, Stack};
 
 /// Why a head could not be filled in: a sentence that begins with `headers`.
 pub(super) struct HeadFault(pub(super) String);
@@ -43,28 +43,35 @@ pub(super) fn fill_head(
     if stack.kind(headers) != Kind::Table {
         return Err(HeadFault("headers is not a table".to_owned()));
     }
-    stack.push_nil();
-    while stack.next(headers) {
-        let result = push_header(stack, head);
-        stack.pop(1);
-        if let Err(fault) = result {
-            stack.pop(1);
-            return Err(fault);
+    let mut pairs = stack.pairs(headers);
+    while let Some(pair) = pairs.next() {
+        match pair {
+            Pair::Strings(name, value) => head
+                .push(name, value)
+                .map_err(|error| head_fault(name, None, error))?,
+            Pair::Others(name, value) => {
+                pairs.with(|stack| push_header(stack, head, name, value))?;
+            }
         }
     }
     Ok(())
 }
 
-/// Adds the header whose name and value are the two uppermost values, which stay.
-fn push_header(stack: &mut Stack, head: &mut ResponseHead) -> Result<(), HeadFault> {
-    if stack.kind(-2) != Kind::String {
+/// Adds the header whose name and value are at these positions.
+fn push_header(
+    stack: &mut Stack,
+    head: &mut ResponseHead,
+    name: Slot,
+    value: Slot,
+) -> Result<(), HeadFault> {
+    if stack.kind(name) != Kind::String {
         return Err(HeadFault("headers are invalid".to_owned()));
     }
-    if stack.kind(-1) != Kind::Table {
-        return push_value(stack, head, stack.top() - 1, None);
+    if stack.kind(value) != Kind::Table {
+        return push_value(stack, head, name, None);
     }
     // A list: as many fields of this name.
-    let (name, list) = (stack.top() - 1, stack.top());
+    let list = value;
     for place in 1..=stack.raw_len(list) {
         let _ = stack.raw_item(list, place);
         let result = push_value(stack, head, name, Some(place));

@@ -8,6 +8,7 @@
 
 mod body;
 mod closing;
+mod desk;
 mod failing;
 mod flow;
 mod form;
@@ -82,6 +83,8 @@ pub(crate) struct LuaHandler {
     pub(crate) cancels: bool,
     /// How long the body of a request may be when it is wanted whole.
     pub(crate) body_max_bytes: u64,
+    /// How many of `req` and `io` it takes: one that it cannot see is not made.
+    pub(crate) takes: u8,
 }
 
 /// The HTTP side of one TX thread.

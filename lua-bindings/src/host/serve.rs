@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
 
-use http_proto::{BodyFault, Leg, Mark};
+use http_proto::{BodyFault, Leg, Mark, Sites};
 use tx_runtime::FiberRef;
 
+use super::desk::Desk;
 use super::failing::{answer_with_page, details_of, report};
 use super::head::{self, HeadFault};
 use super::reply;
@@ -19,37 +19,6 @@ use crate::stats::Serving;
 
 /// What fibers of the pool are called until a handler names them.
 pub(super) const NAME: &str = "http";
-
-/// Where a serving thread keeps what every request needs, so that no name has to be looked up:
-/// above the error handler.
-#[derive(Clone, Copy)]
-struct Desk;
-
-impl Desk {
-    const REQ_META: Slot = 2;
-    const IO_META: Slot = 3;
-    const STATUS: Slot = 4;
-    const HEADERS: Slot = 5;
-    const BODY: Slot = 6;
-    /// The `req` of the handler that runs.
-    const REQ: Slot = 7;
-    const TOP: Slot = 7;
-
-    /// A Lua thread with everything in its place.
-    fn set_up(realm: &Realm) -> Thread {
-        let thread = realm.vm.with_main(Thread::new);
-        let mut stack = thread.stack();
-        let metatables = realm.http.metatables.get();
-        stack.push_anchored(metatables.req);
-        stack.push_anchored(metatables.io);
-        stack.push_str("status");
-        stack.push_str("headers");
-        stack.push_str("body");
-        stack.push_nil();
-        debug_assert_eq!(stack.top(), Self::TOP);
-        thread
-    }
-}
 
 /// What a fiber of the pool runs.
 pub(super) fn run() {
@@ -137,13 +106,13 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     if !thread.is_fit(Desk::TOP) {
         renew(realm, thread);
     }
-    let Some(site) = prepare(realm, me, ticket, thread) else {
+    let Some(called_for) = prepare(realm, me, ticket, thread) else {
         return;
     };
     let worker_ticket = http.worker_ticket(ticket);
     http.mark(Mark::CallHandler, worker_ticket);
     let handoffs = realm.handoffs.get();
-    let called = thread.call(2, 1);
+    let called = thread.call(called_for.takes.into(), 1);
     http.mark(Mark::ExitHandler, worker_ticket);
     if realm.handoffs.get() != handoffs {
         request::keep(realm, ticket, &mut thread.stack(), Desk::REQ);
@@ -153,17 +122,17 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
         Called::Failed(failure) => Err(failure),
     };
     // From here on everything is ours, and is not to be cancelled.
-    http.with_trip(ticket, |trip| trip.server = None);
     if reply.is_err() {
         renew(realm, thread);
     }
     let mut stack = thread.stack();
     if let Err(failure) = tx_runtime::shielded(|| respond(realm, ticket, &mut stack, reply)) {
+        let site = called_for.path();
         let page = if is_farewell(http, me, ticket, &failure) {
             log::debug!("the handler of \"{site}\" was cancelled: its client has left");
             FAILED
         } else {
-            blame(realm, ticket, &site, &failure)
+            blame(realm, ticket, site, &failure)
         };
         let details = details_of(http, &failure);
         let failed = tx_runtime::shielded(|| {
@@ -176,9 +145,23 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     http.mark(Mark::ExitFiber, worker_ticket);
 }
 
-/// Puts the handler, `req` and `io` on the stack; the path of the site. Absent: there is nothing to
+/// The site whose handler is called.
+struct CalledFor {
+    sites: Rc<Sites<Handler>>,
+    place: usize,
+    /// How many arguments were pushed.
+    takes: u8,
+}
+
+impl CalledFor {
+    fn path(&self) -> &str {
+        self.sites.at(self.place).map_or("", |site| &site.path)
+    }
+}
+
+/// Puts the handler and what it takes of `req` and `io` on the stack. Absent: there is nothing to
 /// call, and the request has been answered.
-fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) -> Option<Arc<str>> {
+fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) -> Option<CalledFor> {
     let http = &realm.http;
     let sites = Rc::clone(&http.sites.borrow());
     let mut trips = http.trips.borrow_mut();
@@ -191,7 +174,8 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
     realm
         .stats
         .serves(&Serving::new(ticket, head.method(), head.path()));
-    let Some(site) = sites.find(head.path()) else {
+    let place = sites.place_of(head.path());
+    let Some((place, site)) = place.and_then(|place| Some((place, sites.at(place)?))) else {
         answer_with_page(http, trip, (404, "not found"), None);
         http.end(&mut trips, ticket);
         return None;
@@ -213,11 +197,20 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
     }
     let mut stack = thread.stack();
     stack.push_anchored(handler.anchor);
-    request::push_handle(&mut stack, ticket, Desk::REQ_META);
-    stack.push_copy(-1);
-    stack.replace(Desk::REQ);
-    request::push_handle(&mut stack, ticket, Desk::IO_META);
-    Some(Arc::clone(&site.path))
+    if handler.takes > 0 {
+        request::push_handle(&mut stack, ticket, Desk::REQ_META);
+        stack.push_copy(-1);
+        stack.replace(Desk::REQ);
+    }
+    if handler.takes > 1 {
+        request::push_handle(&mut stack, ticket, Desk::IO_META);
+    }
+    let takes = handler.takes.min(2);
+    Some(CalledFor {
+        sites: Rc::clone(&sites),
+        place,
+        takes,
+    })
 }
 
 /// What a handler gave back, as positions on the stack.
@@ -320,11 +313,16 @@ fn respond(
     stack: &mut Stack,
     reply: Result<Reply, Failure>,
 ) -> Result<(), Failure> {
-    let reply = reply?;
     let http = &realm.http;
-    let is_fresh = http.with_trip(ticket, |trip| trip.is_fresh());
+    let is_fresh = http.with_trip(ticket, |trip| {
+        trip.server = None;
+        trip.is_fresh()
+    });
+    let reply = reply?;
     if is_fresh == Some(true) {
-        respond_at_once(realm, ticket, stack, reply)?;
+        if respond_at_once(realm, ticket, stack, reply)? {
+            return Ok(());
+        }
     } else {
         finish_started(realm, ticket, stack, reply);
     }
@@ -332,21 +330,22 @@ fn respond(
     Ok(())
 }
 
-/// The whole response in one go: nothing has left yet, so the shuttle is home.
+/// The whole response in one go: nothing has left yet, so the shuttle is home. True: the worker
+/// frees the shuttle, and the request is over.
 fn respond_at_once(
     realm: &Rc<Realm>,
     ticket: Ticket,
     stack: &mut Stack,
     reply: Reply,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let http = &realm.http;
     let mut trips = http.trips.borrow_mut();
     let Some(trip) = trips.get(ticket) else {
-        return Ok(());
+        return Ok(false);
     };
     let worker_ticket = trip.worker_ticket;
     let Some(shuttle) = trip.home.as_mut() else {
-        return Ok(());
+        return Ok(false);
     };
     let mut body_len = 0;
     let mut body_slot = 0;
@@ -390,8 +389,12 @@ fn respond_at_once(
     }
     trip.head_sent = true;
     trip.ended = true;
+    if trip.answered && !trip.is_orphan {
+        http.end(&mut trips, ticket);
+        return Ok(true);
+    }
     trip.wake_all();
-    Ok(())
+    Ok(false)
 }
 
 /// The head has left: what was returned is the last part, or only the end is missing.

@@ -345,3 +345,42 @@ fn a_panic_of_ours_costs_one_request() {
         );
     }
 }
+
+/// What a handler does not name is not made for it; what it can see in another way is.
+#[test]
+fn a_handler_gets_what_it_can_see_of_req_and_io() {
+    for (handler, expected) in [
+        ("function() return {body = 'none'} end", "none"),
+        ("function(req) return {body = req.path} end", "/"),
+        ("function(_, io) io:write('io', true) end", "io"),
+        ("function(...) return {body = select('#', ...)} end", "2"),
+        (
+            "function(req, ...) return {body = type((...))} end",
+            "table",
+        ),
+        (
+            "function(a, b, c) return {body = type(b) .. type(c)} end",
+            "tablenil",
+        ),
+        (
+            "setmetatable({}, {__call = function(_, req) return {body = req.path} end})",
+            "/",
+        ),
+        (
+            "coroutine.wrap(function(req) return {body = req.path} end)",
+            "/",
+        ),
+    ] {
+        let world = World::new(Stage::Three);
+        let mut play = Play::begin_program(
+            world,
+            &format!("require('httpng').cfg{{ handler = {handler} }}"),
+        );
+        play.run("GET /\nauto");
+        let text = play.end();
+        assert!(
+            text.contains(&format!("\"{expected}\"")),
+            "{handler}: {text}"
+        );
+    }
+}
