@@ -56,7 +56,7 @@ pub(crate) fn former(routes: &Routes, before: &Routes) -> Routes {
 
 /// The files that a request is for, if it is for some.
 pub(crate) fn files_for(routes: &Routes, head: &RequestHead) -> Option<FileSite> {
-    let site = routes.find(head.path())?;
+    let site = routes.at(routes.place_for(head)?)?;
     let Serve::Files(files) = &site.value else {
         return None;
     };

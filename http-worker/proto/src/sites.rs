@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::head::RequestHead;
+
 /// The site that everything belongs to that belongs to no other.
 const ROOT: &[u8] = b"/";
+
+/// So many are quicker asked one by one than by their hashes.
+const FEW_SITES_COUNT: usize = 8;
 
 /// Sites by the paths they answer; the first one that matches is meant. Finding costs as much as
 /// the path has segments, however many sites there are.
@@ -16,6 +21,8 @@ pub struct Sites<T> {
     in_order: Vec<Site<T>>,
     /// Its hash is a quick one: what is in it comes from the operator, not from clients.
     by_path: FxHashMap<Box<[u8]>, usize>,
+    /// Nothing has to be compared.
+    is_root_alone: bool,
 }
 
 /// One site.
@@ -42,7 +49,12 @@ impl<T> Sites<T> {
         for (place, site) in in_order.iter().enumerate() {
             by_path.entry(site.path.as_bytes().into()).or_insert(place);
         }
-        Self { in_order, by_path }
+        let is_root_alone = in_order.len() == 1 && in_order[0].path.as_bytes() == ROOT;
+        Self {
+            in_order,
+            by_path,
+            is_root_alone,
+        }
     }
 
     /// All of them, in order.
@@ -59,11 +71,19 @@ impl<T> Sites<T> {
     /// Where the first site that answers a raw path is in their order.
     #[must_use]
     pub fn place_of(&self, path: &[u8]) -> Option<usize> {
-        match self.in_order.as_slice() {
-            [] => None,
-            [only] if only.path.as_bytes() == ROOT => Some(0),
-            _ => self.place_of_normalised(&normalised(path)),
+        if self.is_root_alone {
+            return Some(0);
         }
+        self.place_of_normalised(&normalised(path))
+    }
+
+    /// Where the first site that answers a request is in their order.
+    #[must_use]
+    pub fn place_for(&self, request: &RequestHead) -> Option<usize> {
+        if request.has_plain_path() && !self.is_root_alone {
+            return self.place_of_normalised(request.path());
+        }
+        self.place_of(request.path())
     }
 
     /// The site at a place in their order.
@@ -83,6 +103,10 @@ impl<T> Sites<T> {
     }
 
     fn place_of_normalised(&self, path: &[u8]) -> Option<usize> {
+        if self.in_order.len() <= FEW_SITES_COUNT {
+            let answers = |site: &Site<T>| answers(site.path.as_bytes(), path);
+            return self.in_order.iter().position(answers);
+        }
         let place = |prefix: &[u8]| self.by_path.get(prefix).copied();
         let mut first = place(ROOT).into_iter().chain(place(path)).min();
         for slash in memchr::memchr_iter(b'/', path) {
@@ -94,6 +118,14 @@ impl<T> Sites<T> {
                 .min();
         }
         first
+    }
+}
+
+/// Whether a site of this path answers a normalised path.
+fn answers(site: &[u8], path: &[u8]) -> bool {
+    match path.strip_prefix(site) {
+        Some(rest) => rest.is_empty() || rest[0] == b'/' || site.ends_with(b"/"),
+        None => site == ROOT,
     }
 }
 

@@ -174,7 +174,7 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
     realm
         .stats
         .serves(&Serving::new(ticket, head.method(), head.path()));
-    let place = sites.place_of(head.path());
+    let place = sites.place_for(head);
     let Some((place, site)) = place.and_then(|place| Some((place, sites.at(place)?))) else {
         answer_with_page(http, trip, (404, "not found"), None);
         http.end(&mut trips, ticket);

@@ -30,6 +30,7 @@ pub struct RequestHead {
     pub(crate) target: Span,
     pub(crate) version: Version,
     path: Span,
+    has_plain_path: bool,
     query: Option<Span>,
     authority: Span,
     host_len: u32,
@@ -67,6 +68,13 @@ impl RequestHead {
             b"" => b"/",
             path => path,
         }
+    }
+
+    /// Whether the path begins with a slash and has neither dots nor percent signs, as nearly every
+    /// one: then it is the same when decoded and resolved.
+    #[must_use]
+    pub fn has_plain_path(&self) -> bool {
+        self.has_plain_path
     }
 
     /// What follows the first `?` of the target, raw; absent when there is none.
@@ -207,6 +215,7 @@ impl RequestHead {
         let base = self.target.start as usize;
         let span = |range: std::ops::Range<usize>| Span::new(base + range.start, range.len());
         self.path = span(parts.path);
+        self.has_plain_path = parts.is_plain;
         self.query = parts.query.map(span);
         // RFC 9112 section 3.2.2: the authority of an absolute target wins over Host.
         if let Some(authority) = parts.authority {

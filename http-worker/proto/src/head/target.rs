@@ -14,6 +14,9 @@ pub(super) struct Target {
     pub(super) path: Range<usize>,
     /// What follows the first `?`.
     pub(super) query: Option<Range<usize>>,
+    /// The path begins with a slash and has neither dots nor percent signs: whatever is decoded or
+    /// resolved in it, it stays as it is.
+    pub(super) is_plain: bool,
 }
 
 /// Takes a target apart. `method` matters: `*` belongs to OPTIONS alone.
@@ -24,6 +27,7 @@ pub(super) fn split(method: &[u8], target: &[u8]) -> Result<Target, PeerErrorKin
     if target[0] == b'/' && !has_marks {
         return Ok(Target {
             path: 0..target.len(),
+            is_plain: true,
             ..Target::default()
         });
     }
@@ -73,13 +77,16 @@ fn path_and_query(target: &[u8], start: usize) -> Result<Target, PeerErrorKind> 
         Some(mark) => (start..start + mark, Some(start + mark + 1..target.len())),
         None => (start..target.len(), None),
     };
-    if !percent_signs_are_whole(&target[path.clone()]) {
+    let text = &target[path.clone()];
+    if !percent_signs_are_whole(text) {
         return Err(PeerErrorKind::Target);
     }
+    let is_plain = text.starts_with(b"/") && !text.iter().any(|b| matches!(b, b'%' | b'.'));
     Ok(Target {
         authority: None,
         path,
         query,
+        is_plain,
     })
 }
 

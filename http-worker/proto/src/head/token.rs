@@ -71,8 +71,8 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
     !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
 }
 
-/// Bytes that a request target may have, and whether a `?` or a `%` is among them, which are looked
-/// for in the same pass. Absent: others are among them, or there are none.
+/// Bytes that a request target may have, and whether a `?`, a `%` or a `.` is among them, which are
+/// looked for in the same pass. Absent: others are among them, or there are none.
 ///
 /// Wider than RFC 3986, because browsers send some visible characters bare (`|`, `^`, `{`, `"` in
 /// queries, by the URL standard's encode sets) and no reader disagrees about where they end. A
@@ -80,7 +80,7 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
 /// above 126: a client has to percent-encode them.
 pub(crate) fn survey_target(bytes: &[u8]) -> Option<bool> {
     let bad = |byte: u8| (byte <= b' ') | (byte >= 0x7f) | (byte == b'#');
-    let mark = |byte: u8| (byte == b'?') | (byte == b'%');
+    let mark = |byte: u8| (byte == b'?') | (byte == b'%') | (byte == b'.');
     let nothing = (bytes.is_empty(), false);
     let (is_bad, has_marks) = bytes.iter().fold(nothing, |(is_bad, has_marks), &byte| {
         (is_bad | bad(byte), has_marks | mark(byte))

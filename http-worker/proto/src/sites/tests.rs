@@ -1,8 +1,11 @@
 //! Tests of [`Sites`](super::Sites).
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 
 use super::{Site, Sites, normalised};
+use crate::{RequestHead, Version};
 
 fn sites(paths: &[&str]) -> Sites<usize> {
     let numbered = paths.iter().enumerate();
@@ -74,12 +77,29 @@ fn by_the_book(paths: &[String], path: &[u8]) -> Option<usize> {
 proptest! {
     #[test]
     fn the_search_finds_what_a_walk_finds(
-        paths in proptest::collection::vec("(/[ab]?){0,3}/?", 0..8),
+        paths in proptest::collection::vec("(/[ab]?){0,3}/?", 0..20),
         asked in "(/[abc]?){0,5}/?",
     ) {
         let refs: Vec<&str> = paths.iter().map(String::as_str).collect();
         let found = sites(&refs).find_normalised(asked.as_bytes()).map(|site| site.value);
         // Equal paths are one site: the first.
         prop_assert_eq!(found, by_the_book(&paths, asked.as_bytes()));
+    }
+
+    /// What is known of a request's path spares work and changes nothing.
+    #[test]
+    fn a_request_finds_what_its_path_finds(
+        paths in proptest::collection::vec("(/[ab.]?){0,3}/?", 0..12),
+        asked in "(http://a)?(/([ab.]|%61|%2e|\\.\\.)?){0,4}/?(\\?[a.%]*)?",
+    ) {
+        let refs: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let sites = sites(&refs);
+        let mut head = RequestHead::default();
+        head.begin(b"GET", asked.as_bytes(), Version::Http10);
+        if head.finish().is_ok() {
+            prop_assert_eq!(sites.place_for(&head), sites.place_of(head.path()));
+            let is_as_it_was = matches!(normalised(head.path()), Cow::Borrowed(_));
+            prop_assert!(is_as_it_was || !head.has_plain_path());
+        }
     }
 }
