@@ -92,6 +92,7 @@ pub(crate) const STACK_RESERVE_SHARE_COUNT: usize = 4;
 /// of 16.
 pub(crate) const LUA_KEPT_BLOCK_MAX_BYTES: usize = 256;
 
-/// How much of each size waits: what the collector frees in one go while a machine is busy. There
-/// are sixteen sizes, so it is 2 MiB at most for a machine.
-pub(crate) const LUA_KEPT_PER_SIZE_BYTES: usize = 128 << 10;
+/// How many bytes of such blocks wait at most. A collector frees about as much as is alive, in one
+/// go, before it is wanted again: of a small program that is some hundred KiB. More than this goes
+/// back to the system.
+pub(crate) const LUA_KEPT_MAX_BYTES: usize = 4 << 20;

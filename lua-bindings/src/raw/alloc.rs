@@ -4,13 +4,13 @@
 //! them one by one: to the system's allocator, which serves every thread and every size, that is a
 //! fifth of what a small request costs in Lua. Lua says the size of what it frees, so a block that
 //! is free can wait here, in a list of its size, for the next one who wants it. Everything else,
-//! and what is more than a list may keep, goes to and comes from the program's allocator.
+//! and what is more than may wait, goes to and comes from the program's allocator.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
-use crate::limits::{LUA_KEPT_BLOCK_MAX_BYTES, LUA_KEPT_PER_SIZE_BYTES};
+use crate::limits::{LUA_KEPT_BLOCK_MAX_BYTES, LUA_KEPT_MAX_BYTES};
 
 /// Sizes are rounded up to this, and blocks aligned to it: what C asks of an allocator.
 const STEP_BYTES: usize = 16;
@@ -23,43 +23,28 @@ struct Free {
     next: Option<NonNull<Self>>,
 }
 
-/// Blocks of one size.
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    first: Option<NonNull<Free>>,
-    /// How many more may be kept.
-    room_count: usize,
-}
-
 /// Where one machine has its memory from.
 pub(super) struct Memory {
-    kept: [Kept; SIZES_COUNT],
+    /// The first block of each size.
+    kept: [Option<NonNull<Free>>; SIZES_COUNT],
+    /// Bytes of all of them.
+    kept_bytes: usize,
 }
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Memory")
-            .field("spare_bytes", &self.spare_bytes())
+            .field("kept_bytes", &self.kept_bytes)
             .finish()
     }
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
-        let mut kept = [Kept::default(); SIZES_COUNT];
-        for (place, kept) in kept.iter_mut().enumerate() {
-            kept.room_count = LUA_KEPT_PER_SIZE_BYTES / size_of_place(place);
+        Self {
+            kept: [None; SIZES_COUNT],
+            kept_bytes: 0,
         }
-        Self { kept }
-    }
-
-    /// Bytes of the blocks that wait here.
-    fn spare_bytes(&self) -> usize {
-        let spare = self.kept.iter().enumerate().map(|(place, kept)| {
-            let most = LUA_KEPT_PER_SIZE_BYTES / size_of_place(place);
-            (most - kept.room_count) * size_of_place(place)
-        });
-        spare.sum()
     }
 
     fn take(&mut self, size: usize) -> *mut c_void {
@@ -67,12 +52,12 @@ impl Memory {
             // SAFETY: nobody asks for no bytes (see `allocate`).
             return unsafe { fresh(size) };
         };
-        match kept.first {
+        match *kept {
             Some(free) => {
                 // SAFETY: what is in the list is a block of this size that was given back, and
                 // `give` has written this into it.
-                kept.first = unsafe { free.as_ref() }.next;
-                kept.room_count += 1;
+                *kept = unsafe { free.as_ref() }.next;
+                self.kept_bytes -= rounded(size);
                 free.as_ptr().cast()
             }
             // SAFETY: as above.
@@ -85,12 +70,12 @@ impl Memory {
     unsafe fn give(&mut self, block: NonNull<c_void>, size: usize) {
         let place = place_of(size);
         match place.and_then(|place| self.kept.get_mut(place)) {
-            Some(kept) if kept.room_count > 0 => {
+            Some(kept) if self.kept_bytes <= LUA_KEPT_MAX_BYTES - LUA_KEPT_BLOCK_MAX_BYTES => {
                 let free = block.cast::<Free>();
                 // SAFETY: the block has at least `STEP_BYTES`, is aligned to them, and is ours.
-                unsafe { free.write(Free { next: kept.first }) };
-                kept.first = Some(free);
-                kept.room_count -= 1;
+                unsafe { free.write(Free { next: *kept }) };
+                *kept = Some(free);
+                self.kept_bytes += rounded(size);
             }
             // SAFETY: it came from there with this layout (asked of the caller).
             _ => unsafe { dealloc(block.as_ptr().cast(), layout_of(size)) },
@@ -124,20 +109,16 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         for (place, kept) in self.kept.iter_mut().enumerate() {
-            while let Some(free) = kept.first {
+            let layout = layout_of((place + 1) * STEP_BYTES);
+            while let Some(free) = *kept {
                 // SAFETY: as in `take`; the block has this size and is in no other list.
                 unsafe {
-                    kept.first = free.as_ref().next;
-                    dealloc(free.as_ptr().cast(), layout_of(size_of_place(place)));
+                    *kept = free.as_ref().next;
+                    dealloc(free.as_ptr().cast(), layout);
                 }
             }
         }
     }
-}
-
-/// What the blocks of a place have.
-fn size_of_place(place: usize) -> usize {
-    (place + 1) * STEP_BYTES
 }
 
 /// Where blocks of this size are kept. Absent: they are not.

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use proptest::prelude::*;
 
 use super::{Memory, allocate};
-use crate::limits::{LUA_KEPT_BLOCK_MAX_BYTES, LUA_KEPT_PER_SIZE_BYTES};
+use crate::limits::{LUA_KEPT_BLOCK_MAX_BYTES, LUA_KEPT_MAX_BYTES};
 
 /// A machine's memory, and the blocks that it has: address, size, and what they are filled with.
 struct Machine {
@@ -84,27 +84,36 @@ fn a_block_that_is_freed_is_the_next_of_its_size() {
     let first = machine.make(72);
     let address = machine.blocks[first].0;
     machine.free(first);
-    assert_eq!(machine.memory.spare_bytes(), 80);
+    assert_eq!(machine.memory.kept_bytes, 80);
     let other = machine.make(96);
     assert_ne!(machine.blocks[other].0, address, "another size");
     let again = machine.make(80);
     assert_eq!(machine.blocks[again].0, address);
-    assert_eq!(machine.memory.spare_bytes(), 0);
+    assert_eq!(machine.memory.kept_bytes, 0);
 }
 
 #[test]
-fn what_a_size_may_keep_is_kept_and_no_more() {
+fn what_may_wait_waits_and_no_more() {
     let mut machine = Machine::new();
-    let most = LUA_KEPT_PER_SIZE_BYTES / 64;
+    let most = LUA_KEPT_MAX_BYTES / LUA_KEPT_BLOCK_MAX_BYTES;
     for _ in 0..=most {
-        machine.make(64);
+        machine.make(LUA_KEPT_BLOCK_MAX_BYTES);
     }
     for _ in 0..most {
         machine.free(0);
     }
-    assert_eq!(machine.memory.spare_bytes(), most * 64);
+    assert_eq!(machine.memory.kept_bytes, LUA_KEPT_MAX_BYTES);
     machine.free(0);
-    assert_eq!(machine.memory.spare_bytes(), most * 64, "one too many");
+    assert_eq!(
+        machine.memory.kept_bytes, LUA_KEPT_MAX_BYTES,
+        "one too many"
+    );
+    machine.make(LUA_KEPT_BLOCK_MAX_BYTES);
+    machine.free(0);
+    assert_eq!(
+        machine.memory.kept_bytes, LUA_KEPT_MAX_BYTES,
+        "there was room again"
+    );
 }
 
 #[test]
@@ -112,10 +121,10 @@ fn the_largest_block_that_is_kept_and_the_next() {
     let mut machine = Machine::new();
     machine.make(LUA_KEPT_BLOCK_MAX_BYTES);
     machine.free(0);
-    assert_eq!(machine.memory.spare_bytes(), LUA_KEPT_BLOCK_MAX_BYTES);
+    assert_eq!(machine.memory.kept_bytes, LUA_KEPT_BLOCK_MAX_BYTES);
     machine.make(LUA_KEPT_BLOCK_MAX_BYTES + 1);
     machine.free(0);
-    assert_eq!(machine.memory.spare_bytes(), LUA_KEPT_BLOCK_MAX_BYTES);
+    assert_eq!(machine.memory.kept_bytes, LUA_KEPT_BLOCK_MAX_BYTES);
 }
 
 #[test]
