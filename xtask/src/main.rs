@@ -1,5 +1,5 @@
 //! The workspace's own tools: `cargo xtask ci | tidy | limits | clauses | loom | diagram | bench |
-//! soak | hostile | fuzz`.
+//! icount | soak | hostile | fuzz`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -16,6 +16,7 @@ mod ci;
 mod diagram;
 mod fuzz;
 mod hostile;
+mod icount;
 mod loom;
 mod shell;
 mod soak;
@@ -54,6 +55,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// What a request costs, beside other servers.
     Bench(bench::Options),
+    /// How many instructions a request costs, against the numbers before; needs valgrind.
+    Icount(icount::Options),
     /// Mixed load for a long time: nothing may grow, nothing may be lost.
     Soak(soak::Options),
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Hostile => hostile::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Icount(options) => icount::run(&options),
         Task::Soak(options) => soak::run(&options),
     };
     match outcome {
