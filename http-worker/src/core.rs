@@ -75,8 +75,8 @@ pub(crate) struct Core {
     crowd: Crowd,
     /// The bell rang: there may be commands.
     was_woken: bool,
-    /// The last look at the kernel, without waiting, found nothing.
-    found_nothing: bool,
+    /// How much the last look at the kernel found.
+    found_count: usize,
     /// Connections whose shuttles came home in this turn.
     answered: Vec<ConnToken>,
     /// More shuttles may have come home than were taken.
@@ -132,7 +132,7 @@ impl Core {
             stage: Stage::Serving,
             crowd: Crowd::new(guests),
             was_woken: false,
-            found_nothing: false,
+            found_count: 0,
             answered: Vec::new(),
             has_more_arrivals: false,
             is_all_taken: false,
@@ -177,7 +177,7 @@ impl Core {
         }
         self.see_time();
         let seen = self.serve_events();
-        self.found_nothing = seen == 0 && pause == Some(Duration::ZERO);
+        self.found_count = seen;
         handled += seen + self.accept() + self.obey();
         self.doors.close_left(&self.cx.registry, self.cx.now);
         self.serve_timers();
@@ -277,13 +277,17 @@ impl Core {
     }
 
     /// How long to wait for events. Before a wait the other shore is told of what it got; before
-    /// another look without waiting that can be put off.
+    /// another look without waiting that can be put off, if the last one found several at once: then
+    /// more are likely to be there. One alone would only wait.
     fn pause(&mut self, timeout: Option<Duration>, flush: Flush) -> Option<Duration> {
         let unflushed = self.cx.shore.unflushed();
         let is_put_off = flush == Flush::Lazily
             && (1..UNFLUSHED_COUNT).contains(&unflushed)
-            && !self.found_nothing;
-        if self.has_work() || is_put_off || timeout == Some(Duration::ZERO) {
+            && self.found_count > 1;
+        // Who turns this loop may be who got it, and has something to do now.
+        let is_for_caller = flush == Flush::EachTurn && unflushed > 0;
+        let is_asked_not_to = is_for_caller || timeout == Some(Duration::ZERO);
+        if self.has_work() || is_put_off || is_asked_not_to {
             if !is_put_off {
                 self.cx.shore.flush();
             }

@@ -102,8 +102,11 @@ pub struct Turn {
     pub arrived: usize,
     /// Switches into fibers.
     pub ran: usize,
-    /// There is more to do at once: do not sleep.
+    /// There is more to do at once, or it is likely, because something arrived: do not sleep.
     pub is_busy: bool,
+    /// There is more to do at once, whether or not anything arrives: not even a look that costs a
+    /// system call is due before.
+    pub has_more: bool,
     /// When to turn again if nothing rings before.
     pub next_deadline: Option<Instant>,
 }
@@ -256,10 +259,12 @@ impl Env {
         let has_waiting = !turn.runnable && realm.http.take_waiting();
         let has_closers = realm.http.start_closers(realm);
         realm.http.flush();
+        let has_more = turn.runnable || has_waiting || has_closers;
         Turn {
             arrived,
             ran: turn.ran,
-            is_busy: arrived > 0 || turn.runnable || has_waiting || has_closers,
+            is_busy: arrived > 0 || has_more,
+            has_more,
             next_deadline: turn.next_deadline,
         }
     }

@@ -136,6 +136,11 @@ impl Supervisor {
         inner.crew.turn(timeout)
     }
 
+    /// Whether a worker is turned by this thread.
+    pub fn has_embedded(&self) -> bool {
+        self.0.borrow().crew.embedded.is_some()
+    }
+
     /// Whether anybody serves, or has not yet ended.
     pub fn is_serving(&self) -> bool {
         let inner = self.0.borrow();

@@ -188,7 +188,13 @@ impl Tx {
 
     /// Lets the embedded worker do its part, and sleeps if nobody here can run.
     fn sleep(&mut self, turn: &Turn) -> io::Result<()> {
-        let may_sleep = !turn.is_busy && self.env.prepare_sleep() == Sleep::MaySleep;
+        // A worker of its own may have sent more meanwhile, and another turn costs no system call.
+        // The embedded one has sent nothing since: it looks at the kernel, which may as well wait.
+        let is_busy = match self.supervisor.has_embedded() {
+            true => turn.has_more,
+            false => turn.is_busy,
+        };
+        let may_sleep = !is_busy && self.env.prepare_sleep() == Sleep::MaySleep;
         let timeout = if may_sleep {
             self.timeout(turn)
         } else {
