@@ -8,6 +8,7 @@
 
 mod body;
 mod ending;
+mod gear;
 mod holding;
 mod input;
 mod more;
@@ -31,6 +32,7 @@ use shuttle_core::{Shuttle, Worker};
 
 pub(crate) use self::body::BodyTrip;
 use self::ending::End;
+pub(crate) use self::gear::Spares;
 use self::opening::Opening;
 use self::outbox::Outbox;
 pub(crate) use self::pace::{Pace, Rule};
@@ -101,7 +103,7 @@ pub(crate) struct Conn {
     /// What is told of the request that is received.
     record: Option<Box<AccessRecord>>,
     /// The body that is received while its request is with the other shore.
-    upload: Option<Upload>,
+    upload: Option<Box<Upload>>,
     /// Requests that are not answered to the end, in their order.
     trips: VecDeque<Trip>,
     outbox: Outbox,
@@ -448,5 +450,6 @@ impl Conn {
         if let Some(buffer) = self.outbox.take_buffer() {
             cx.recycle(buffer);
         }
+        self.lay_down_gear(cx);
     }
 }

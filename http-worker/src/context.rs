@@ -10,7 +10,7 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead, RequestId};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
-use crate::conn::Rule;
+use crate::conn::{Rule, Spares};
 use crate::files::Desk;
 use crate::http2::Texts;
 use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
@@ -97,6 +97,8 @@ pub(crate) struct Cx {
     )]
     spares: Vec<Box<Incoming>>,
     buffers: Vec<Vec<u8>>,
+    /// For connections that have something to do.
+    pub(crate) gear: Spares,
     body_bytes: usize,
     /// What connections hold, as they have told.
     held_bytes: usize,
@@ -137,6 +139,7 @@ impl Cx {
             witness,
             spares: Vec::new(),
             buffers: Vec::new(),
+            gear: Spares::default(),
             body_bytes: 0,
             held_bytes: 0,
             next_ticket: 0,

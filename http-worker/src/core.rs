@@ -277,8 +277,8 @@ impl Core {
     }
 
     /// How long to wait for events. Before a wait the other shore is told of what it got; before
-    /// another look without waiting that can be put off, if the last one found several at once: then
-    /// more are likely to be there. One alone would only wait.
+    /// another look without waiting that can be put off, if the last one found several at once:
+    /// then more are likely to be there. One alone would only wait.
     fn pause(&mut self, timeout: Option<Duration>, flush: Flush) -> Option<Duration> {
         let unflushed = self.cx.shore.unflushed();
         let is_put_off = flush == Flush::Lazily

@@ -233,6 +233,10 @@ pub const FORMER_SITES_COUNT: usize = 64;
 /// Spare incoming requests kept for reuse.
 pub const SPARES_COUNT: usize = 256;
 
+/// Requests, or pieces of output, that the queues of a connection may have room for if they are to
+/// be used by another one: more than a client that pipelines asks for, and 4 KiB.
+pub const GEAR_KEEP_COUNT: usize = 32;
+
 /// Pause after the system refused another socket (out of descriptors or memory): trying again at
 /// once would only burn the processor.
 pub const ACCEPT_RETRY_MS: u64 = 100;

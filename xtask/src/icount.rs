@@ -1,9 +1,9 @@
 //! `cargo xtask icount`: how many instructions of its own the server spends on a request.
 //!
-//! Time shakes with the machine; instructions of the same binary hardly do. So they are what a change is held
-//! against: `bench/icount.txt` has the numbers of the last one that moved them on purpose. The
-//! kernel's share is not in them. valgrind's callgrind counts; what it is told to leave out is start,
-//! warming up (LuaJIT compiles meanwhile) and end.
+//! Time shakes with the machine; instructions of the same binary hardly do. So they are what a
+//! change is held against: `bench/icount.txt` has the numbers of the last one that moved them on
+//! purpose. The kernel's share is not in them. valgrind's callgrind counts; what it is told to
+//! leave out is the start, warming up (LuaJIT compiles meanwhile) and the end.
 
 mod baseline;
 mod client;

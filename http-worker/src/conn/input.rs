@@ -242,7 +242,7 @@ impl Conn {
             return false;
         };
         if incoming.files.is_some() {
-            self.set_out(Trip::here(incoming));
+            self.set_out(Trip::here(incoming), cx);
             return self.answer(cx);
         }
         // Beside a body that is being received nothing else is begun.
@@ -299,9 +299,9 @@ impl Conn {
             .expect("a free exchange may take a request");
         cx.mark(Mark::PackRequest, ticket);
         let berth = shuttle.berth();
-        self.set_out(Trip::away(berth, ticket, incoming.facts, is_safe));
+        self.set_out(Trip::away(berth, ticket, incoming.facts, is_safe), cx);
         match body {
-            Some(body) => self.upload = Some(Upload::new(body, incoming)),
+            Some(body) => self.upload = Some(Box::new(Upload::new(body, incoming))),
             None => cx.reuse(incoming),
         }
         cx.note(&shuttle, self.token);
@@ -328,7 +328,7 @@ impl Conn {
         let input = std::mem::take(&mut self.input);
         self.note_bad_head(&input, cx);
         self.input = input;
-        self.set_out(Trip::early(error, self.engine.facts()));
+        self.set_out(Trip::early(error, self.engine.facts()), cx);
     }
 
     /// `100 Continue`, when it is asked for and nothing has to be said before it.

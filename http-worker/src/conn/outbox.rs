@@ -15,7 +15,7 @@ use crate::limits::WRITE_SLICES_COUNT;
 
 /// A stretch of output.
 #[derive(Clone, Copy, Debug)]
-enum Stretch {
+pub(super) enum Stretch {
     /// So many of the copied bytes.
     Copied(usize),
     /// The cargo of the next shuttle. With nothing to be sent it only marks that all before it has
@@ -261,6 +261,19 @@ impl Outbox {
     pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {
         let is_idle = self.is_empty() && self.copied.capacity() != 0;
         is_idle.then(|| std::mem::take(&mut self.copied))
+    }
+
+    /// The room for stretches, when nothing is to be said.
+    pub(crate) fn take_stretches(&mut self) -> VecDeque<Stretch> {
+        debug_assert!(self.stretches.is_empty(), "what waits is not taken away");
+        std::mem::take(&mut self.stretches)
+    }
+
+    /// Gives it room for stretches, if it has none.
+    pub(crate) fn give_stretches(&mut self, room: VecDeque<Stretch>) {
+        if self.stretches.capacity() == 0 {
+            self.stretches = room;
+        }
     }
 
     /// Whether a buffer is wanted before something is copied.

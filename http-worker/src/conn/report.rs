@@ -72,7 +72,8 @@ impl Conn {
     }
 
     /// The request that was received goes on as a trip.
-    pub(super) fn set_out(&mut self, mut trip: Trip) {
+    pub(super) fn set_out(&mut self, mut trip: Trip, cx: &mut Cx) {
+        self.gear_up(cx);
         trip.record = self.record.take();
         self.trips.push_back(trip);
     }

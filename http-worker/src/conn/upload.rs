@@ -73,12 +73,12 @@ impl Conn {
 
     /// Whether the body that is received has use for bytes now.
     pub(super) fn upload_wants_input(&self) -> bool {
-        self.upload.as_ref().is_some_and(Upload::wants_input)
+        self.upload.as_deref().is_some_and(Upload::wants_input)
     }
 
     /// Whether the body that is received waits for its client, and for nobody else.
     pub(super) fn upload_waits_for_client(&self) -> bool {
-        self.upload.as_ref().is_some_and(Upload::waits_for_client)
+        self.upload.as_deref().is_some_and(Upload::waits_for_client)
     }
 
     /// Looks for more of the body. How many bytes are consumed, and whether others are needed.

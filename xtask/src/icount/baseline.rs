@@ -5,8 +5,8 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// How far a number may be from the one before, in thousandths: batches differ a little from run to run, and
-/// another compiler moves everything by some percent.
+/// How far a number may be from the one before, in thousandths: batches differ a little from run
+/// to run, and another compiler moves everything by some percent.
 const TOLERANCE_PERMILLE: u64 = 50;
 
 const HEADER: &str = "\

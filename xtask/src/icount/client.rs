@@ -20,9 +20,8 @@ pub(super) enum Ask {
 impl Ask {
     fn bytes(&self) -> Vec<u8> {
         let head = |method: &str, path: &str, more: &str| {
-            format!(
-                "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: icount\r\n{more}\r\n"
-            )
+            let usual = "Host: 127.0.0.1:8080\r\nUser-Agent: icount\r\n";
+            format!("{method} {path} HTTP/1.1\r\n{usual}{more}\r\n")
         };
         let text = match *self {
             Self::Get(path) => head("GET", path, ""),
