@@ -93,8 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     build()?;
     let folder = target_dir().join("icount");
-    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    fs::write(folder.join("1k"), "x".repeat(1024)).map_err(|e| e.to_string())?;
+    make_files(&folder)?;
     let path = root().join("bench/icount.txt");
     let mut baseline = Baseline::read(&path)?;
     let mut worse = Vec::new();
@@ -124,9 +123,23 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     ))
 }
 
+/// What the server serves from a folder.
+fn make_files(folder: &Path) -> Result<(), String> {
+    let name = |e: std::io::Error| format!("{}: {e}", folder.display());
+    fs::create_dir_all(folder).map_err(name)?;
+    fs::write(folder.join("1k"), "x".repeat(1024)).map_err(name)
+}
+
 fn count(scenario: &Scenario, folder: &Path) -> Result<u64, String> {
     let named = |e: String| format!("{}: {e}", scenario.name);
-    let mut server = Counted::start(scenario, folder).map_err(named)?;
+    let log = folder.join(format!("{}.log", scenario.name));
+    let out = folder.join(format!("{}.callgrind", scenario.name));
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args(["--tool=callgrind", "--instr-atstart=no"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(target_dir().join("release/httpng"));
+    let server = Served::start(&mut valgrind, scenario.threads, folder, log).map_err(named)?;
     let mut client = Client::connect(server.port, scenario.connections, &scenario.ask)
         .map_err(|e| named(e.to_string()))?;
     let mut ask = |count: usize| client.ask(count).map_err(|e| named(e.to_string()));
@@ -135,28 +148,54 @@ fn count(scenario: &Scenario, folder: &Path) -> Result<u64, String> {
     let asked = ask(scenario.count)?;
     server.switch("off").map_err(named)?;
     drop(client);
-    let all = server.end().map_err(named)?;
+    let log = server.log.clone();
+    server.end().map_err(named)?;
+    let text = fs::read_to_string(&log).map_err(|e| named(e.to_string()))?;
+    let all = collected(&text)
+        .ok_or_else(|| named(format!("nothing was counted; see {}", log.display())))?;
     Ok(all / asked as u64)
 }
 
-/// A server under callgrind.
-struct Counted {
+/// Puts the loads of all scenarios on a server, one after another and so often, without counting.
+pub(crate) fn load(
+    program: &Path,
+    threads: u8,
+    rounds: usize,
+    folder: &Path,
+) -> Result<(), String> {
+    make_files(folder)?;
+    let mut plain = Command::new(program);
+    let log = folder.join(format!("threads-{threads}.log"));
+    let server = Served::start(&mut plain, threads, folder, log)?;
+    for scenario in SCENARIOS {
+        let named = |e: std::io::Error| format!("{}: {e}", scenario.name);
+        let client = Client::connect(server.port, scenario.connections, &scenario.ask);
+        client
+            .and_then(|mut client| client.ask(scenario.count * rounds))
+            .map_err(named)?;
+    }
+    server.end()
+}
+
+/// A running server, perhaps under another program.
+struct Served {
     child: Child,
     port: u16,
     log: PathBuf,
 }
 
-impl Counted {
-    fn start(scenario: &Scenario, folder: &Path) -> Result<Self, String> {
-        let log = folder.join(format!("{}.log", scenario.name));
-        let out = folder.join(format!("{}.callgrind", scenario.name));
+impl Served {
+    /// Adds what the server is told to `command`, and starts it.
+    fn start(
+        command: &mut Command,
+        threads: u8,
+        folder: &Path,
+        log: PathBuf,
+    ) -> Result<Self, String> {
         let port = free_port()?;
         let complaints = fs::File::create(&log).map_err(|e| e.to_string())?;
-        let child = Command::new("valgrind")
-            .args(["--tool=callgrind", "--instr-atstart=no"])
-            .arg(format!("--callgrind-out-file={}", out.display()))
-            .arg(target_dir().join("release/httpng"))
-            .args(["--threads", &scenario.threads.to_string()])
+        let child = command
+            .args(["--threads", &threads.to_string()])
             .arg(root().join("bench/icount.lua"))
             .arg(port.to_string())
             .arg(folder)
@@ -164,7 +203,7 @@ impl Counted {
             .stdout(Stdio::null())
             .stderr(complaints)
             .spawn()
-            .map_err(|e| format!("cannot start valgrind: {e}"))?;
+            .map_err(|e| format!("cannot start {command:?}: {e}"))?;
         let server = Self { child, port, log };
         server.wait_until_it_listens()?;
         Ok(server)
@@ -195,19 +234,18 @@ impl Counted {
         }
     }
 
-    /// Ends it; how many instructions were counted.
-    fn end(&mut self) -> Result<u64, String> {
+    /// Ends it in good order.
+    fn end(mut self) -> Result<(), String> {
         let ended = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         ended.map_err(|e| format!("kill: {e}"))?;
         self.child.wait().map_err(|e| e.to_string())?;
-        let text = fs::read_to_string(&self.log).map_err(|e| e.to_string())?;
-        collected(&text).ok_or_else(|| format!("nothing was counted; see {}", self.log.display()))
+        Ok(())
     }
 }
 
-impl Drop for Counted {
+impl Drop for Served {
     fn drop(&mut self) {
         // One that has ended already cannot be killed, and need not be.
         let _ = self.child.kill();

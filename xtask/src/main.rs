@@ -1,5 +1,5 @@
 //! The workspace's own tools: `cargo xtask ci | tidy | limits | clauses | loom | diagram | bench |
-//! icount | soak | hostile | fuzz`.
+//! icount | pgo | soak | hostile | fuzz`.
 //!
 //! No crate of the workspace depends on this one and it depends on none of them: it looks at the
 //! others from outside, as text, as `cargo metadata` and as processes.
@@ -18,6 +18,7 @@ mod fuzz;
 mod hostile;
 mod icount;
 mod loom;
+mod pgo;
 mod shell;
 mod soak;
 mod tidy;
@@ -57,6 +58,8 @@ enum Task {
     Bench(bench::Options),
     /// How many instructions a request costs, against the numbers before; needs valgrind.
     Icount(icount::Options),
+    /// Builds a release that knows what it does under load; needs llvm-profdata.
+    Pgo(pgo::Options),
     /// Mixed load for a long time: nothing may grow, nothing may be lost.
     Soak(soak::Options),
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Icount(options) => icount::run(&options),
+        Task::Pgo(options) => pgo::run(&options),
         Task::Soak(options) => soak::run(&options),
     };
     match outcome {
