@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{is_host_name, is_target};
+use super::token::{is_host_name, is_path, is_target};
 use crate::error::PeerErrorKind;
 
 /// Where the parts of a target are, as offsets into it.
@@ -67,7 +67,8 @@ fn path_and_query(target: &[u8], start: usize) -> Result<Target, PeerErrorKind> 
         Some(mark) => (start..start + mark, Some(start + mark + 1..target.len())),
         None => (start..target.len(), None),
     };
-    if !percent_signs_are_whole(&target[path.clone()]) {
+    let bytes = &target[path.clone()];
+    if !percent_signs_are_whole(bytes) || !is_path(bytes) {
         return Err(PeerErrorKind::Target);
     }
     Ok(Target {

@@ -65,12 +65,21 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
 /// Bytes that a request target may have.
 ///
 /// Wider than RFC 3986, because browsers send some visible characters bare (`|`, `^`, `{`, `"` in
-/// queries, by the URL standard's encode sets) and no reader disagrees about where they end. A
+/// queries, by the URL standard's encode sets) and no reader disagrees about where they end; those
+/// that they never send in a path are refused there, see [`is_path`]. A
 /// `#` is refused: readers differ on whether what follows belongs to the path. So are bytes
 /// above 126: a client has to percent-encode them.
 pub(crate) fn is_target(bytes: &[u8]) -> bool {
     let bad = |byte: u8| (byte <= b' ') | (byte >= 0x7f) | (byte == b'#');
     !bytes.is_empty() && !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
+}
+
+/// Whether the bytes of a target that are its path may be one. A backslash is another slash to
+/// some readers; quotation marks and angle brackets become markup where somebody shows the path.
+/// Browsers encode all of them.
+pub(crate) fn is_path(bytes: &[u8]) -> bool {
+    let bad = |byte: u8| (byte == b'\\') | (byte == b'"') | (byte == b'<') | (byte == b'>');
+    !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
 }
 
 /// Bytes that a registered name may have; percent signs are checked apart.
