@@ -10,6 +10,7 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead, RequestId};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::bodies::Bodies;
 use crate::conn::Rule;
 use crate::files::Desk;
 use crate::http2::Texts;
@@ -97,7 +98,8 @@ pub(crate) struct Cx {
     )]
     spares: Vec<Box<Incoming>>,
     buffers: Vec<Vec<u8>>,
-    body_bytes: usize,
+    /// Bodies of requests in memory.
+    pub(crate) bodies: Bodies,
     /// What connections hold, as they have told.
     held_bytes: usize,
     next_ticket: u64,
@@ -137,7 +139,7 @@ impl Cx {
             witness,
             spares: Vec::new(),
             buffers: Vec::new(),
-            body_bytes: 0,
+            bodies: Bodies::default(),
             held_bytes: 0,
             next_ticket: 0,
         }
@@ -391,21 +393,27 @@ impl Cx {
         }
     }
 
-    /// Counts bytes of a request's body in. False: there is no room for them.
-    pub(crate) fn take_in_body(&mut self, count: usize) -> bool {
-        let fits = self.body_bytes + count <= self.limits.buffered_bodies_bytes;
-        if fits {
-            self.body_bytes += count;
-            self.stats.body_bytes_held.set(self.body_bytes as u64);
-        }
-        fits
+    /// Counts bytes of a request's body in.
+    pub(crate) fn take_in_body(&mut self, count: usize) {
+        self.bodies.take_in(count);
+        self.count_bodies();
     }
 
     fn let_go_of_body(&mut self, count: usize) {
         if count != 0 {
-            self.body_bytes -= count;
-            self.stats.body_bytes_held.set(self.body_bytes as u64);
+            self.bodies.let_go(count);
+            self.count_bodies();
         }
+    }
+
+    fn count_bodies(&self) {
+        self.stats.body_bytes_held.set(self.bodies.bytes() as u64);
+    }
+
+    /// Has connections go on that waited for room for their bodies.
+    pub(crate) fn wake_bodies(&mut self) {
+        let max = self.limits.buffered_bodies_bytes;
+        self.bodies.wake(max, &mut self.again);
     }
 
     /// Requests of one connection that may wait for their answers. When berths are scarce it is

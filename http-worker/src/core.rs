@@ -182,6 +182,7 @@ impl Core {
         self.doors.close_left(&self.cx.registry, self.cx.now);
         self.serve_timers();
         self.advance_ending();
+        self.cx.wake_bodies();
         if flush == Flush::EachTurn {
             self.cx.shore.flush();
         }
@@ -266,6 +267,7 @@ impl Core {
 
     /// Goes on with connections that have more to do, each once.
     fn go_on(&mut self) -> usize {
+        self.cx.wake_bodies();
         let count = self.cx.again.len().min(EVENTS_PER_TURN_COUNT);
         for _ in 0..count {
             let Some(token) = self.cx.again.pop_front() else {

@@ -323,9 +323,10 @@ fn take_in(
     if len > max_bytes {
         return Err(PeerErrorKind::BodyTooLarge);
     }
-    if !cx.take_in_body(bytes.len()) {
+    if cx.bodies.bytes() + bytes.len() > cx.limits.buffered_bodies_bytes {
         return Err(PeerErrorKind::Overloaded);
     }
+    cx.take_in_body(bytes.len());
     incoming.body.extend_from_slice(bytes);
     // Fails only for more than was received.
     let _ = body.flow_control().release_capacity(bytes.len());
@@ -352,6 +353,11 @@ fn choose_site(facts: RequestFacts, incoming: &mut Incoming, cx: &Cx) -> Result<
     let any_length = streams.then_some(STREAMED_BODY_MAX_BYTES);
     let max = app.body_max_bytes.or(any_length);
     let max = max.unwrap_or(cx.limits.body_bytes);
+    let max = if streams {
+        max
+    } else {
+        max.min(cx.limits.buffered_bodies_bytes as u64)
+    };
     if length_of(&facts).is_some_and(|length| length > max) {
         return Err(PeerErrorKind::BodyTooLarge.into());
     }

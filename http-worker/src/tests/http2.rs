@@ -199,8 +199,8 @@ fn the_same_answers_as_in_http1() {
         ("/nothing", "200 | content-length: 0 || <end>"),
         (
             "/mute",
-            "500 | content-length: 14 | content-type: text/plain; charset=utf-8 || Internal \
-             error<end>",
+            "500 | content-length: 14 | content-type: text/plain; charset=utf-8 | vary: Accept || \
+             Internal error<end>",
         ),
         ("/204", "204 || <end>"),
     ] {
