@@ -14,7 +14,7 @@ use crate::bodies::Bodies;
 use crate::conn::Rule;
 use crate::files::Desk;
 use crate::http2::Texts;
-use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
+use crate::limits::{CROWDED_PERCENT, KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::reports::Reports;
 use crate::routes::{App, FileSite, Routes, Serve, files_for, former};
 use crate::stats::WorkerStats;
@@ -452,6 +452,11 @@ impl Cx {
     pub(crate) fn weigh(&mut self, before: usize, now: usize) {
         self.held_bytes = self.held_bytes - before + now;
         self.stats.bytes_held.set(self.held_bytes as u64);
+    }
+
+    /// Whether connections hold so much that no more of them should wait with bytes unread.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.held_bytes > self.limits.held_bytes / 100 * CROWDED_PERCENT
     }
 
     /// Whether all connections together hold more than they may.

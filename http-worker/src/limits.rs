@@ -108,6 +108,11 @@ pub const BUFFERED_BODIES_BYTES: usize = 32 * 1024 * 1024;
 /// them far less; who waits longer is better told.
 pub const BODIES_WAIT_MS: u64 = 10_000;
 
+/// When so much of [`HELD_BYTES`] is in use nobody begins to wait for room: it would do so with
+/// up to [`READ_BYTES`] unread. A third are a hundred and more; who waits among so many would be
+/// told 503 anyway, and is told at once.
+pub const CROWDED_PERCENT: usize = 33;
+
 /// Of those that wait for room, how many are looked at when there is some. Bounds the work of a
 /// turn.
 pub const BODIES_WOKEN_COUNT: usize = 64;

@@ -167,7 +167,12 @@ impl Conn {
                 }
                 continue;
             }
+            let waited = self.standing.waits();
             if !self.finds_room(unread.len(), cx) {
+                if !waited && cx.is_crowded() {
+                    self.fail(PeerErrorKind::Overloaded.into(), cx);
+                    progressed = true;
+                }
                 break;
             }
             let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_proto::Leg;
 
 use super::world::{LARGE, Seen, Setup, World, respond};
-use crate::limits::{BODIES_WAIT_MS, LINGER_BYTES};
+use crate::limits::{BODIES_WAIT_MS, CROWDED_PERCENT, LINGER_BYTES};
 use crate::{Command, Limits};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -157,6 +157,37 @@ fn who_finds_no_room_in_time_is_told_to_come_again() {
     for &client in &clients[..2] {
         assert!(world.text(client).starts_with("HTTP/1.1 200 "));
     }
+    world.check_balance();
+}
+
+/// Waiting is for a rush, not for a flood: unread bytes are memory too.
+#[test]
+fn in_a_crowd_nobody_begins_to_wait() {
+    let mut world = World::with(|limits| {
+        limits.buffered_bodies_bytes = 64 * 1024;
+        limits.held_bytes = 40 * 1024 * 100 / CROWDED_PERCENT;
+    });
+    let clients: Vec<usize> = (0..20).map(|_| world.connect()).collect();
+    let post = |len: usize| half_post(len) + &"b".repeat(len);
+    world.ask(clients[0], post(60 * 1024));
+    world.ask(clients[1], half_post(9 * 1024) + &"b".repeat(8 * 1024));
+    for &client in &clients[2..] {
+        world.ask(client, post(8 * 1024));
+    }
+    let refused = |world: &mut World, client| world.text(client).starts_with("HTTP/1.1 503 ");
+    let count = clients
+        .iter()
+        .filter(|&&client| refused(&mut world, client));
+    let count = count.count();
+    assert!((10..18).contains(&count), "{count}");
+    assert!(world.stats().bytes_held <= 80 * 1024, "{:?}", world.stats());
+    // Those that wait go on as soon as there is room.
+    respond(&mut world);
+    for &client in &clients[2..5] {
+        assert!(world.text(client).starts_with("HTTP/1.1 200 "));
+    }
+    world.reset(clients[1]);
+    respond(&mut world);
     world.check_balance();
 }
 

@@ -326,7 +326,7 @@ fn tiny_chunks_end_the_body_and_the_connection() {
         pieces += 1;
         assert!(pieces <= 5, "they are never cut off: {}", at_tx(&world));
         let first = take(&mut world);
-        assert!(first.starts_with("Body \"b"), "{first}");
+        assert!(first.starts_with("Body "), "{first}");
         if first.ends_with("last malformed") {
             break;
         }
