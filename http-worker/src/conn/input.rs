@@ -242,6 +242,7 @@ impl Conn {
             Event::Body(_) if incoming.files.is_some() => {}
             Event::Body(range) => {
                 cx.take_in_body(range.len());
+                self.note_progress(Wait::Room, cx.now);
                 append(&mut incoming.body, &bytes[range]);
             }
             Event::End => {

@@ -160,6 +160,30 @@ fn who_finds_no_room_in_time_is_told_to_come_again() {
     world.check_balance();
 }
 
+/// Its time is that of one wait, not of all.
+#[test]
+fn who_finds_room_for_a_part_may_wait_again() {
+    const KIB: usize = 1024;
+    let mut world = World::with(|limits| limits.buffered_bodies_bytes = 200 * KIB);
+    let clients: Vec<usize> = (0..4).map(|_| world.connect()).collect();
+    world.ask(clients[0], half_post(100 * KIB) + &"b".repeat(100 * KIB));
+    world.ask(clients[1], half_post(90 * KIB) + &"b".repeat(90 * KIB));
+    world.ask(clients[2], half_post(20 * KIB) + &"b".repeat(11 * KIB));
+    world.ask(clients[3], half_post(100 * KIB) + &"b".repeat(100 * KIB));
+    assert_eq!(world.stats().body_bytes_held, 201 * KIB as u64);
+    world.pass(BODIES_WAIT - MOMENT);
+    world.answer(200, "");
+    let held = world.stats().body_bytes_held;
+    assert!((140..200).contains(&(held / KIB as u64)), "{held}");
+    world.pass(BODIES_WAIT - MOMENT);
+    assert_eq!(world.text(clients[3]), "<open>");
+    world.pass(MOMENT * 2);
+    assert!(world.text(clients[3]).starts_with("HTTP/1.1 503 "));
+    world.reset(clients[2]);
+    respond(&mut world);
+    world.check_balance();
+}
+
 /// Waiting is for a rush, not for a flood: unread bytes are memory too.
 #[test]
 fn in_a_crowd_nobody_begins_to_wait() {
