@@ -54,6 +54,11 @@ impl Bodies {
         self.bytes
     }
 
+    /// How many asked in vain.
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.waiting_count
+    }
+
     /// Whether so many bytes more may be taken in, of a body of which `has` are here; `max` is what
     /// all may be. If not, the connection stands in the queue.
     pub(crate) fn ask(

@@ -113,6 +113,10 @@ pub const BODIES_WAIT_MS: u64 = 10_000;
 /// told 503 anyway, and is told at once.
 pub const CROWDED_PERCENT: usize = 33;
 
+/// Bodies that may wait for room when a stream of HTTP/2 joins them: each has up to
+/// [`HTTP2_STREAM_WINDOW_BYTES`] with its engine, 8 MiB together. Beyond: 503 at once.
+pub const HTTP2_BODIES_WAITING_COUNT: usize = 64;
+
 /// Of those that wait for room, how many are looked at when there is some. Bounds the work of a
 /// turn.
 pub const BODIES_WOKEN_COUNT: usize = 64;
