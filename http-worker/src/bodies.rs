@@ -54,6 +54,12 @@ impl Bodies {
         self.bytes
     }
 
+    /// How many stand in the queue.
+    #[cfg(test)]
+    pub(crate) fn queued_count(&self) -> usize {
+        self.queue.len()
+    }
+
     /// How many asked in vain.
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting_count

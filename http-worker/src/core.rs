@@ -145,6 +145,12 @@ impl Core {
         self.clock = clock;
     }
 
+    /// How many bodies stand in the queue for room.
+    #[cfg(test)]
+    pub(crate) fn queued_bodies_count(&self) -> usize {
+        self.cx.bodies.queued_count()
+    }
+
     pub(crate) fn stats(&self) -> Arc<WorkerStats> {
         Arc::clone(&self.cx.stats)
     }

@@ -347,6 +347,7 @@ impl World {
         assert_eq!(self.held.len(), 0, "TX holds shuttles");
         assert_eq!(stats.travelling, 0, "shuttles are out: {stats:?}");
         assert_eq!(stats.body_bytes_held, 0, "{stats:?}");
+        assert_eq!(self.core.queued_bodies_count(), 0, "bodies wait for room");
     }
 }
 
