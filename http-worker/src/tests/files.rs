@@ -632,6 +632,12 @@ fn bodies_that_wait_to_be_invited_are_not() {
     served.check(&head("GET"), &format!("{found}hello<end>"));
     let chunked = head("PUT").replace("Content-Length: 9", "Transfer-Encoding: chunked");
     served.check(&chunked, refused);
+    // Who does not wait for long enough can read the answer all the same.
+    let client = served.world.connect();
+    served.world.ask(client, head("PUT").replace('|', "\r\n"));
+    served.world.say(client, "12345");
+    served.world.ask(client, "6789");
+    assert_eq!(served.text(client), refused);
     // What came with the head anyway is read over, as ever.
     let text = served.ask(&format!(
         "{}123456789GET /f/a.txt HTTP/1.1|Host: h||",
