@@ -159,18 +159,21 @@ impl AccessRecord {
     /// Takes from the head what is told of it.
     pub(crate) fn set_head(&mut self, head: &RequestHead) {
         self.version = Some(head.version());
+        let (mut referer, mut user_agent) = (None, None);
+        // One walk for both; names are in lower case.
+        for (name, value) in head.fields() {
+            match (name.len(), name) {
+                (7, b"referer") => referer = referer.or(Some(value)),
+                (10, b"user-agent") => user_agent = user_agent.or(Some(value)),
+                _ => {}
+            }
+        }
         self.set_texts([
             (head.method(), LOGGED_METHOD_BYTES),
             (head.target(), LOGGED_TARGET_BYTES),
             (head.authority(), LOGGED_HOST_BYTES),
-            (
-                head.field(b"referer").unwrap_or_default(),
-                LOGGED_REFERER_BYTES,
-            ),
-            (
-                head.field(b"user-agent").unwrap_or_default(),
-                LOGGED_USER_AGENT_BYTES,
-            ),
+            (referer.unwrap_or_default(), LOGGED_REFERER_BYTES),
+            (user_agent.unwrap_or_default(), LOGGED_USER_AGENT_BYTES),
         ]);
     }
 

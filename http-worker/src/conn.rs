@@ -16,6 +16,7 @@ mod opening;
 mod outbox;
 mod pace;
 mod report;
+mod room;
 mod trips;
 mod upload;
 
@@ -42,15 +43,19 @@ use self::upload::Upload;
 pub(crate) use self::upload::length_of;
 use crate::accept::Accepted;
 use crate::access::AccessRecord;
+use crate::bodies::Standing;
 use crate::context::{Cx, Incoming};
 use crate::guests::Guest;
-use crate::limits::{DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
+use crate::limits::{BODIES_WAIT_MS, DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
 /// How long a connection rests before a worker that ends closes it.
 const PARTING: Duration = Duration::from_millis(DRAIN_IDLE_MS);
+
+/// How long a body waits for room.
+const BODIES_WAIT: Duration = Duration::from_millis(BODIES_WAIT_MS);
 
 /// Whether the connection is still there after it was served.
 #[must_use]
@@ -70,6 +75,8 @@ enum Wait {
     Handshake,
     Head,
     Body,
+    /// Room in memory for a body.
+    Room,
     /// The other shore: as long as it likes.
     Trip,
     /// The client, to read.
@@ -131,6 +138,10 @@ pub(crate) struct Conn {
     /// How fast the body of a request comes, and how fast the client reads.
     pace_in: Pace,
     pace_out: Pace,
+    /// Until when time was paid for tiny chunks.
+    forgiven_at: Instant,
+    /// How it stands with room for the body that it receives.
+    standing: Standing,
     /// What it was last weighed with.
     weight: usize,
     /// What was last told to the kernel: whether writability is of interest.
@@ -187,6 +198,8 @@ impl Conn {
             since: cx.now,
             pace_in: Pace::default(),
             pace_out: Pace::default(),
+            forgiven_at: cx.now,
+            standing: Standing::default(),
             weight: 0,
             watches_writes: false,
         })
@@ -351,6 +364,7 @@ impl Conn {
             return Wait::Handshake;
         }
         match self.engine.phase() {
+            _ if self.standing.waits() => Wait::Room,
             _ if self.has_complete_request() || self.owes_continue() => Wait::Trip,
             // Never while it is us who make the client wait.
             Phase::Body if self.upload.is_some() && !self.upload_waits_for_client() => Wait::Trip,
@@ -370,6 +384,7 @@ impl Conn {
             Wait::Handshake | Wait::Head => Some(cx.limits.header_timeout),
             Wait::Idle => Some(cx.limits.idle_timeout),
             Wait::Linger => Some(cx.limits.linger_timeout),
+            Wait::Room => Some(BODIES_WAIT),
             Wait::Trip | Wait::Body | Wait::Reader => None,
         }
     }

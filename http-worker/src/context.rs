@@ -10,10 +10,11 @@ use http_proto::{BodyFault, Exchange, Fields, Leg, RequestHead, RequestId};
 use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
+use crate::bodies::Bodies;
 use crate::conn::{Rule, Spares};
 use crate::files::Desk;
 use crate::http2::Texts;
-use crate::limits::{KEEP_BYTES, Limits, SPARES_COUNT};
+use crate::limits::{CROWDED_PERCENT, KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::reports::Reports;
 use crate::routes::{App, FileSite, Routes, Serve, files_for, former};
 use crate::stats::WorkerStats;
@@ -99,7 +100,8 @@ pub(crate) struct Cx {
     buffers: Vec<Vec<u8>>,
     /// For connections that have something to do.
     pub(crate) gear: Spares,
-    body_bytes: usize,
+    /// Bodies of requests in memory.
+    pub(crate) bodies: Bodies,
     /// What connections hold, as they have told.
     held_bytes: usize,
     next_ticket: u64,
@@ -140,7 +142,7 @@ impl Cx {
             spares: Vec::new(),
             buffers: Vec::new(),
             gear: Spares::default(),
-            body_bytes: 0,
+            bodies: Bodies::default(),
             held_bytes: 0,
             next_ticket: 0,
         }
@@ -394,21 +396,27 @@ impl Cx {
         }
     }
 
-    /// Counts bytes of a request's body in. False: there is no room for them.
-    pub(crate) fn take_in_body(&mut self, count: usize) -> bool {
-        let fits = self.body_bytes + count <= self.limits.buffered_bodies_bytes;
-        if fits {
-            self.body_bytes += count;
-            self.stats.body_bytes_held.set(self.body_bytes as u64);
-        }
-        fits
+    /// Counts bytes of a request's body in.
+    pub(crate) fn take_in_body(&mut self, count: usize) {
+        self.bodies.take_in(count);
+        self.count_bodies();
     }
 
     fn let_go_of_body(&mut self, count: usize) {
         if count != 0 {
-            self.body_bytes -= count;
-            self.stats.body_bytes_held.set(self.body_bytes as u64);
+            self.bodies.let_go(count);
+            self.count_bodies();
         }
+    }
+
+    fn count_bodies(&self) {
+        self.stats.body_bytes_held.set(self.bodies.bytes() as u64);
+    }
+
+    /// Has connections go on that waited for room for their bodies.
+    pub(crate) fn wake_bodies(&mut self) {
+        let max = self.limits.buffered_bodies_bytes;
+        self.bodies.wake(max, &mut self.again);
     }
 
     /// Requests of one connection that may wait for their answers. When berths are scarce it is
@@ -447,6 +455,11 @@ impl Cx {
     pub(crate) fn weigh(&mut self, before: usize, now: usize) {
         self.held_bytes = self.held_bytes - before + now;
         self.stats.bytes_held.set(self.held_bytes as u64);
+    }
+
+    /// Whether connections hold so much that no more of them should wait with bytes unread.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.held_bytes > self.limits.held_bytes / 100 * CROWDED_PERCENT
     }
 
     /// Whether all connections together hold more than they may.

@@ -145,6 +145,12 @@ impl Core {
         self.clock = clock;
     }
 
+    /// How many bodies stand in the queue for room.
+    #[cfg(test)]
+    pub(crate) fn queued_bodies_count(&self) -> usize {
+        self.cx.bodies.queued_count()
+    }
+
     pub(crate) fn stats(&self) -> Arc<WorkerStats> {
         Arc::clone(&self.cx.stats)
     }
@@ -182,6 +188,7 @@ impl Core {
         self.doors.close_left(&self.cx.registry, self.cx.now);
         self.serve_timers();
         self.advance_ending();
+        self.cx.wake_bodies();
         if flush == Flush::EachTurn {
             self.cx.shore.flush();
         }
@@ -266,6 +273,7 @@ impl Core {
 
     /// Goes on with connections that have more to do, each once.
     fn go_on(&mut self) -> usize {
+        self.cx.wake_bodies();
         let count = self.cx.again.len().min(EVENTS_PER_TURN_COUNT);
         for _ in 0..count {
             let Some(token) = self.cx.again.pop_front() else {

@@ -13,6 +13,7 @@ use http_proto::ResponseHead;
 mod body;
 mod desk;
 mod folder;
+mod lone;
 
 pub(crate) use body::Body;
 pub(crate) use desk::Desk;

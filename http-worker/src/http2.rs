@@ -28,6 +28,7 @@ mod intake;
 mod pipe;
 mod ready;
 mod report;
+mod room;
 mod stream;
 mod upload;
 
@@ -250,6 +251,7 @@ impl Conn {
     fn advance(&mut self, cx: &mut Cx) -> Result<(), Broken> {
         let mut may_read = true;
         self.pipe.borrow_mut().prepare(cx);
+        self.note_those_without_room(cx);
         for _ in 0..HTTP2_ROUNDS_PER_TURN_COUNT {
             self.pipe.borrow_mut().flush()?;
             if std::mem::take(&mut may_read) {

@@ -87,6 +87,7 @@
 
 mod accept;
 mod access;
+mod bodies;
 mod cargo;
 mod clock;
 mod config;

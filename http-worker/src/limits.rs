@@ -4,9 +4,11 @@
 //! bounds (head size, number of fields, body size) is passed on to `http-proto`, and is clamped to
 //! what that crate can do at most.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use http_proto::limits as proto;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Connections open at once. Beyond it the worker stops accepting and the rest waits in the
 /// kernel's backlog, where it costs nothing; 65536 is what httpng's programs expect.
@@ -25,8 +27,8 @@ pub const HEADER_TIMEOUT_MS: u64 = 10_000;
 /// a proxy, a load generator or the customers behind one address of a carrier have open.
 pub const CONNECTIONS_PER_IP_COUNT: usize = 16_384;
 
-/// The last places of a worker, kept for connections from the machine itself: whoever
-/// administers it gets in when others have taken everything.
+/// The last places of a worker, kept for connections from the addresses in
+/// [`Limits::reserved_for`]: whoever administers it gets in when others have taken everything.
 pub const RESERVED_COUNT: usize = 16;
 
 /// A worker that takes fewer connections than this keeps none back: it was made small on
@@ -96,9 +98,33 @@ pub const PIPELINE_DEPTH_COUNT: usize = 32;
 pub const BUFFERED_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// Request body bytes of all connections of a worker that may be in memory at once, those that
-/// travel included. A request that would pass it is answered 503. Thirty-two of the largest
-/// default size; more would let clients that send bodies and never end them take all memory.
+/// travel included, and one body beyond. A request that would pass it waits
+/// ([`BODIES_WAIT_MS`]). Thirty-two of the largest default size; more would let clients that send
+/// bodies and never end them take all memory.
 pub const BUFFERED_BODIES_BYTES: usize = 32 * 1024 * 1024;
+
+/// How long a connection with a body may wait for room among those in memory, its socket not read,
+/// before it is answered 503. Handlers give room back when they have answered, which takes most of
+/// them far less; who waits longer is better told.
+pub const BODIES_WAIT_MS: u64 = 10_000;
+
+/// When so much of [`HELD_BYTES`] is in use nobody begins to wait for room: it would do so with
+/// up to [`READ_BYTES`] unread. A third are a hundred and more; who waits among so many would be
+/// told 503 anyway, and is told at once.
+pub const CROWDED_PERCENT: usize = 33;
+
+/// Bodies that may wait for room when a stream of HTTP/2 joins them: each has up to
+/// [`HTTP2_STREAM_WINDOW_BYTES`] with its engine, 8 MiB together. Beyond: 503 at once.
+pub const HTTP2_BODIES_WAITING_COUNT: usize = 64;
+
+/// Of those that wait for room, how many are looked at when there is some. Bounds the work of a
+/// turn.
+pub const BODIES_WOKEN_COUNT: usize = 64;
+
+/// What a second forgives of the bytes by which frames of chunks outweigh their data
+/// ([`CHUNK_OVERHEAD_MAX_BYTES`](proto::CHUNK_OVERHEAD_MAX_BYTES)): twenty-five chunks of a byte,
+/// faster than people type. HTTP/2 forgives as much, see [`HTTP2_BUDGET_PER_SECOND_COUNT`].
+pub const CHUNK_FORGIVEN_PER_SECOND_BYTES: u64 = 100;
 
 /// By how much the memory of a body grows at least.
 pub const BODY_STEP_BYTES: usize = 8 * 1024;
@@ -175,7 +201,11 @@ pub const HTTP2_ENGINE_RESETS_COUNT: usize = 256;
 /// all its pictures load resets 128 streams.
 pub const HTTP2_BUDGET_COUNT: i64 = 1_000;
 
-/// What a second earns to that budget: five PINGs.
+/// DATA frames below this size cost more than they bring, for it is that of their own head: one
+/// that is not the last of its stream takes from the budget. So do tiny chunks in HTTP/1.
+pub const HTTP2_TINY_DATA_BYTES: usize = 9;
+
+/// What a second earns to that budget: five PINGs, or twenty tiny frames of DATA.
 pub const HTTP2_BUDGET_PER_SECOND_COUNT: i64 = 20;
 
 /// What an answer earns to that budget: as much as one reset costs.
@@ -225,6 +255,10 @@ pub const FOLDER_RECHECK_MS: u64 = 1000;
 
 /// Files that stay open until the end of a turn, for others who ask for them in the same turn.
 pub const FILES_KEPT_COUNT: usize = 32;
+
+/// Files of a folder of which is remembered, for as long as a folder is, that nothing
+/// precompressed lies beside them. A site has fewer; what a name takes is a hundred bytes.
+pub const LONE_FILES_COUNT: usize = 4096;
 
 /// Sites with files that were taken away and are remembered for requests which are on their way
 /// at that moment. More than a program has, unless it makes new ones all the time.
@@ -297,6 +331,9 @@ pub struct Limits {
     /// Connections of one address to all workers that share their
     /// [`Guests`](crate::Guests); beyond: closed at once. Zero: no bound.
     pub connections_per_ip_count: usize,
+    /// Whom the last [`RESERVED_COUNT`] places are for: the machine itself, unless others are
+    /// named. Nobody: none are kept.
+    pub reserved_for: Vec<IpNet>,
     /// A request line, without its line end; beyond: 414.
     pub request_line_bytes: usize,
     /// A request head; beyond: 431.
@@ -335,11 +372,19 @@ pub struct Limits {
     pub linger_timeout: Duration,
 }
 
+/// The networks that no packet from elsewhere comes from.
+fn the_machine_itself() -> [IpNet; 2] {
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+    let v6 = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
+    [v4.into(), v6.into()]
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_count: CONNECTIONS_COUNT,
             connections_per_ip_count: CONNECTIONS_PER_IP_COUNT,
+            reserved_for: the_machine_itself().to_vec(),
             request_line_bytes: proto::REQUEST_LINE_MAX_BYTES,
             head_bytes: proto::HEAD_MAX_BYTES,
             fields_count: proto::FIELDS_MAX_COUNT,
@@ -362,13 +407,19 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The last places, which are for the machine itself.
+    /// How many of the last places are kept.
     pub(crate) fn reserved_count(&self) -> usize {
-        if self.connections_count < RESERVED_FROM_COUNT {
+        if self.connections_count < RESERVED_FROM_COUNT || self.reserved_for.is_empty() {
             0
         } else {
             RESERVED_COUNT
         }
+    }
+
+    /// Whether they are kept for this address. IPv4 addresses in the clothes of IPv6 are IPv4.
+    pub(crate) fn are_reserved_for(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.reserved_for.iter().any(|net| net.contains(&address))
     }
 
     /// The same limits with those out of range brought to the nearest possible value.
@@ -378,5 +429,49 @@ impl Limits {
         self.streams_count = self.streams_count.max(1);
         self.shuttles_count = self.shuttles_count.max(1);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(limits: &Limits, yes: &[&str], no: &[&str]) {
+        let is_in = |text: &&str| limits.are_reserved_for(text.parse().unwrap());
+        assert!(yes.iter().all(is_in));
+        assert!(!no.iter().any(is_in));
+    }
+
+    #[test]
+    fn whom_places_are_kept_for() {
+        let yes = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"];
+        let no = [
+            "10.0.0.1",
+            "0.0.0.0",
+            "::2",
+            "::ffff:10.0.0.1",
+            "2001:db8::1",
+        ];
+        check(&Limits::default(), &yes, &no);
+        let nets = ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/48"];
+        let named = Limits {
+            reserved_for: nets.map(|net| net.parse().unwrap()).to_vec(),
+            ..Limits::default()
+        };
+        let yes = [
+            "10.255.255.255",
+            "192.0.2.7",
+            "::ffff:192.0.2.7",
+            "2001:db8:0:ffff::1",
+        ];
+        let no = ["11.0.0.0", "192.0.2.6", "127.0.0.1", "::1", "2001:db8:1::"];
+        check(&named, &yes, &no);
+        assert_eq!(named.reserved_count(), RESERVED_COUNT);
+        let nobody = Limits {
+            reserved_for: Vec::new(),
+            ..Limits::default()
+        };
+        assert_eq!(nobody.reserved_count(), 0);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http_proto::Exchange;
+use ipnet::IpNet;
 use shuttle_core::TxEnd;
 
 /// A checked configuration: every number is within its range, every address is resolved.
@@ -25,6 +26,8 @@ pub struct ServerConfig {
     pub max_conn_per_thread: usize,
     /// Connections of one address to all threads together; zero: no bound.
     pub max_conn_per_ip: usize,
+    /// Whom the last places of a thread are for; nobody: none are kept.
+    pub reserved_for: Vec<IpNet>,
     /// Bytes per second that a client must send of a body; zero: no bound.
     pub min_receive_rate_bytes: u64,
     /// Bytes per second that a client must take of a response; zero: no bound.
@@ -33,8 +36,8 @@ pub struct ServerConfig {
     pub max_shuttles_per_thread: u32,
     /// The longest request body, in bytes. More is answered with 413.
     pub max_body_len_bytes: u64,
-    /// Request bodies of all threads together that may be in memory, in bytes. More is answered
-    /// with 503.
+    /// Request bodies of all threads together that may be in memory, in bytes. More wait, and are
+    /// answered with 503 when that takes long.
     pub max_buffered_bodies_bytes: u64,
     /// What a thread that ends gracefully may take before its connections are reset, in
     /// milliseconds. Absent: for ever.

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use http_proto::content::{FileName, Part, Representation};
-//! use http_proto::{RequestHead, ResponseHead, Version};
+//! use http_proto::{RequestHead, RequestId, ResponseHead, Version};
 //!
 //! let mut request = RequestHead::default();
 //! request.begin(b"GET", b"/static/a%20b.txt", Version::Http11);
@@ -28,7 +28,8 @@
 //!     cache_control: None,
 //! };
 //! let mut head = ResponseHead::default();
-//! let parts = found.answer(&request, 784_111_999, || 0, &mut head);
+//! let id = RequestId::new(784_111_999, 1);
+//! let parts = found.answer(&request, &id, 784_111_999, || 0, &mut head);
 //! assert_eq!((head.status(), parts), (206, vec![Part::Content(95..100)]));
 //! ```
 

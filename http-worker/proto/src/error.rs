@@ -120,8 +120,10 @@ kinds! {
     BodyTooLarge = 413 "request entity is too large";
     /// A chunk size that is no hexadecimal number, or has too many digits.
     ChunkSize = 400 "malformed chunk size";
-    /// Chunk extensions that are malformed or beyond the limit.
+    /// A chunk extension that is malformed, or a line of a chunk that is too long.
     ChunkExtension = 400 "malformed chunk extension";
+    /// Chunks whose frames outweigh what is in them: tiny ones, or much extended ones.
+    ChunkOverhead = 400 "too much framing for too little data";
     /// A chunk that is not followed by CRLF.
     ChunkEnd = 400 "malformed end of a chunk";
     /// A trailer that would change how the message was framed or routed.

@@ -42,9 +42,16 @@ pub const CHUNK_SIZE_MAX_DIGIT_COUNT: usize = 16;
 /// extensions that mean something; signatures of some storage clients take 85. Beyond: 400.
 pub const CHUNK_LINE_MAX_BYTES: usize = 256;
 
-/// Bytes of chunk extensions in one body (RFC 9112 section 7.1.1 asks for such a bound): 64
-/// signed chunks of 256 bytes. Beyond: 400.
-pub const CHUNK_EXTENSIONS_MAX_BYTES: usize = 16 * 1024;
+/// By how many bytes the frames of chunks (their lines with extensions, and the line ends after
+/// them) may outweigh the bytes in them; each byte of a body pays for one, and nothing is saved up.
+/// So 4096 chunks of a byte are let in, 64 long extensions, and any number of chunks that
+/// bring more than they cost: signed ones of 8 KiB, or lines of text. RFC 9112 section 7.1.1 asks
+/// for such a bound. Beyond: 400.
+pub const CHUNK_OVERHEAD_MAX_BYTES: u64 = 16 * 1024;
+
+/// Seconds after which a client that found no room may ask again: requests that take memory are
+/// mostly over by then. As it stands in the answer.
+pub const RETRY_AFTER_SECS: &str = "5";
 
 /// Most bytes of a trailer section, the empty line included. Checksums and signatures are what
 /// trailers carry. Beyond: 431.
@@ -87,4 +94,4 @@ const _: () = assert!(RESPONSE_HEAD_MAX_BYTES < u32::MAX as usize);
 // The digits of a chunk size fit in 64 bits, and its line holds them.
 const _: () = assert!(CHUNK_SIZE_MAX_DIGIT_COUNT * 4 <= u64::BITS as usize);
 const _: () = assert!(CHUNK_SIZE_MAX_DIGIT_COUNT < CHUNK_LINE_MAX_BYTES);
-const _: () = assert!(CHUNK_LINE_MAX_BYTES < CHUNK_EXTENSIONS_MAX_BYTES);
+const _: () = assert!((CHUNK_LINE_MAX_BYTES as u64) < CHUNK_OVERHEAD_MAX_BYTES);

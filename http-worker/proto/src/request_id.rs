@@ -46,6 +46,23 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    /// Appends the name, as [`Display`](fmt::Display) writes it, with less ado.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        if let Some(name) = &self.given {
+            return out.extend_from_slice(name.as_bytes());
+        }
+        let name = u128::from(self.seconds) << 64 | u128::from(self.number);
+        let mut digits = [0; 24];
+        let mut rest = name;
+        for digit in digits.iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(rest & 15) as usize];
+            rest >>= 4;
+        }
+        out.extend_from_slice(&digits);
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.given {
@@ -66,6 +83,20 @@ mod tests {
         let longer = "a".repeat(REQUEST_ID_MAX_BYTES + 1);
         for bad in [longer.as_bytes(), b"", b"a\"", b"a\r\nb", b"\xff", b"<a>"] {
             assert_eq!(RequestId::given(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn appended_or_shown_they_are_the_same() {
+        let given = RequestId::given(b"a-7").unwrap();
+        for id in [
+            RequestId::new(0x0102_0304, 0xfeed),
+            RequestId::default(),
+            given,
+        ] {
+            let mut appended = b"=".to_vec();
+            id.append_to(&mut appended);
+            assert_eq!(appended, format!("={id}").as_bytes());
         }
     }
 

@@ -78,6 +78,7 @@ impl Conn {
 
     fn begin_linger(&mut self, cx: &mut Cx) -> Fate {
         self.let_go_of_trips(cx);
+        self.leave_room(cx);
         self.transport.say_goodbye();
         let flushed = self.transport.flush(&cx.stats);
         let shut = self.transport.stream.shutdown(std::net::Shutdown::Write);
@@ -171,6 +172,10 @@ impl Conn {
                 self.fail(PeerErrorKind::Timeout.into(), cx);
                 self.drive(cx)
             }
+            Wait::Room => {
+                self.fail(PeerErrorKind::Overloaded.into(), cx);
+                self.drive(cx)
+            }
             Wait::Reader => {
                 self.blame_all(NOT_READ);
                 self.reset()
@@ -202,6 +207,7 @@ impl Conn {
     /// The last call; the socket closes with it. Gives back what was borrowed.
     pub(crate) fn farewell(mut self, cx: &mut Cx) {
         self.let_go_of_trips(cx);
+        self.leave_room(cx);
         if let Some(incoming) = self.incoming.take() {
             cx.discard(incoming);
         }

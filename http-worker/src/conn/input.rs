@@ -13,7 +13,7 @@ use super::trips::Trip;
 use super::upload::{Upload, length_of};
 use super::{Conn, Wait};
 use crate::context::{Cx, Incoming};
-use crate::limits::{BODY_STEP_BYTES, KEEP_BYTES};
+use crate::limits::{BODY_STEP_BYTES, CHUNK_FORGIVEN_PER_SECOND_BYTES, KEEP_BYTES};
 use crate::routes::files_for;
 use crate::transport::Broken;
 
@@ -24,7 +24,10 @@ impl Conn {
         if self.linger_bytes.is_some() {
             return true;
         }
-        !self.socket.is_over && self.end.is_none() && (self.is_inside() || self.may_begin(cx))
+        !self.socket.is_over
+            && self.end.is_none()
+            && !self.standing.waits()
+            && (self.is_inside() || self.may_begin(cx))
     }
 
     /// Whether another request may be begun.
@@ -84,6 +87,7 @@ impl Conn {
             // A FIN seen before a read that drained the socket is what is left in it.
             self.socket.is_over = input.is_over || (input.is_drained && self.socket.has_fin);
             if !input.bytes.is_empty() {
+                self.forgive(cx);
                 let rule = self.receive_rule(cx);
                 self.pace_in.note(input.bytes.len(), rule, cx.now);
                 self.on_bytes(input.bytes, cx);
@@ -95,6 +99,19 @@ impl Conn {
             self.on_fin(cx);
         }
         Ok(())
+    }
+
+    /// Time pays for chunks that bring less than they cost.
+    fn forgive(&mut self, cx: &Cx) {
+        if self.engine.phase() != Phase::Body {
+            return;
+        }
+        let seconds = cx.now.saturating_duration_since(self.forgiven_at).as_secs();
+        if seconds > 0 {
+            self.forgiven_at = cx.now;
+            let bytes = seconds.saturating_mul(CHUNK_FORGIVEN_PER_SECOND_BYTES);
+            self.engine.forgive(bytes);
+        }
     }
 
     fn on_bytes(&mut self, bytes: &[u8], cx: &mut Cx) {
@@ -149,6 +166,14 @@ impl Conn {
                     break;
                 }
                 continue;
+            }
+            let waited = self.standing.waits();
+            if !self.finds_room(unread.len(), cx) {
+                if !waited && cx.is_crowded() {
+                    self.fail(PeerErrorKind::Overloaded.into(), cx);
+                    progressed = true;
+                }
+                break;
             }
             let mut incoming = self.incoming.take().unwrap_or_else(|| cx.spare());
             let step = self
@@ -205,16 +230,24 @@ impl Conn {
                     return self.on_complete(incoming, cx);
                 }
             }
+            // No answer with a file depends on a body: it is given at once, and nobody knows then
+            // whether the body will come.
+            Event::ExpectContinue if incoming.files.is_some() => {
+                self.engine.stop();
+                incoming.facts.keep_alive = false;
+                return self.on_complete(incoming, cx);
+            }
             Event::ExpectContinue => incoming.owes_continue = true,
             Event::Body(_) if incoming.files.is_some() => {}
             Event::Body(range) => {
-                if !cx.take_in_body(range.len()) {
-                    self.incoming = Some(incoming);
-                    return self.fail(PeerErrorKind::Overloaded.into(), cx);
-                }
+                cx.take_in_body(range.len());
+                self.note_progress(Wait::Room, cx.now);
                 append(&mut incoming.body, &bytes[range]);
             }
-            Event::End => return self.on_complete(incoming, cx),
+            Event::End => {
+                self.leave_room(cx);
+                return self.on_complete(incoming, cx);
+            }
             Event::Error(error) => {
                 self.note_bad_head(bytes, cx);
                 self.incoming = Some(incoming);
@@ -318,6 +351,7 @@ impl Conn {
     /// Answers `error` after what was asked before it, and reads no more.
     pub(super) fn fail(&mut self, error: PeerError, cx: &mut Cx) {
         self.engine.stop();
+        self.leave_room(cx);
         if let Some(incoming) = self.incoming.take() {
             if incoming.ticket != 0 {
                 self.form = ErrorForm::of(&incoming.head);
@@ -332,15 +366,15 @@ impl Conn {
     }
 
     /// `100 Continue`, when it is asked for and nothing has to be said before it.
-    pub(super) fn invite_body(&mut self, cx: &Cx) -> bool {
+    pub(super) fn invite_body(&mut self, cx: &mut Cx) -> bool {
         if self.upload.is_some() {
             return self.invite_upload(cx);
         }
-        let Some(incoming) = &mut self.incoming else {
+        if !self.trips.is_empty() || !self.owes_continue() || !self.finds_room_to_invite(cx) {
             return false;
-        };
-        if !self.trips.is_empty() || !std::mem::take(&mut incoming.owes_continue) {
-            return false;
+        }
+        if let Some(incoming) = &mut self.incoming {
+            incoming.owes_continue = false;
         }
         self.outbox.copy(encode_continue);
         cx.stats.response(100);
@@ -349,7 +383,7 @@ impl Conn {
 
     /// The client will send nothing more: a request that is not whole never will be.
     fn on_end_of_input(&mut self, cx: &mut Cx) -> bool {
-        if !self.may_begin(cx) && !self.is_inside() {
+        if (!self.may_begin(cx) && !self.is_inside()) || self.standing.waits() {
             // What is buffered was not looked at yet.
             return false;
         }

@@ -335,8 +335,9 @@ impl Conn {
             log::warn!("a response lacks {} of its declared bytes", ending.missing);
         }
         if !ending.keep_alive || self.is_blocked_by_body(trip) {
-            // A client that asked for the end will close; others may be sending.
-            let is_sending = self.has_unread_body(trip);
+            // A client that asked for the end will close; others may be sending, and who waited to
+            // be invited may do so after all.
+            let is_sending = self.has_unread_body(trip) || trip.facts.expects_continue;
             let is_expected = !trip.facts.keep_alive && ending.missing == 0 && !is_sending;
             self.end_with(if is_expected { End::Close } else { End::Linger });
         }

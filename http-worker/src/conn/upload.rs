@@ -61,10 +61,16 @@ impl Conn {
         let app = cx.app(incoming.head.path());
         // One berth would be taken by the request, and none be left for its body.
         let streams = app.streams_body && cx.shore.berths() > 1;
-        let any_length = streams.then_some(STREAMED_BODY_MAX_BYTES);
-        let Some(max) = app.body_max_bytes.or(any_length) else {
-            return;
+        let usual = if streams {
+            STREAMED_BODY_MAX_BYTES
+        } else {
+            cx.limits.body_bytes
         };
+        let mut max = app.body_max_bytes.unwrap_or(usual);
+        if !streams {
+            // What is more than all bodies may be would wait for ever.
+            max = max.min(cx.limits.buffered_bodies_bytes as u64);
+        }
         self.engine.set_body_max(max);
         // What is too long by its own word is refused by the engine, and nobody need hear of it.
         incoming.streams = streams && length_of(&facts).is_none_or(|length| length <= max);

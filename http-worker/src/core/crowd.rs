@@ -2,9 +2,8 @@
 //!
 //! A full worker does not let those inside decide: a connection that only waits for its client to
 //! ask for something has to go when another is at the door. If there is none, whoever is at the
-//! door waits there; the last places are for the machine itself.
+//! door waits there; the last places are for those they are kept for.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +33,7 @@ enum Room {
     For(usize),
     /// For one, instead of this one, which waits for a request.
     InsteadOf(ConnToken),
-    /// For one, and only from the machine itself.
+    /// For one, and only of those that the last places are kept for.
     Reserved,
     None,
 }
@@ -76,7 +75,8 @@ impl Core {
         let (before, open) = (self.accepted, self.conns.len());
         let mut doors = std::mem::take(&mut self.doors);
         let refused = doors.accept(self.cx.now, room, |accepted| {
-            if is_reserved && !is_of_the_machine(accepted.peer.ip()) {
+            let is_out = is_reserved && !self.cx.limits.are_reserved_for(accepted.peer.ip());
+            if is_out {
                 self.accepted += 1;
                 self.cx.stats.refused.one();
             } else {
@@ -169,34 +169,5 @@ impl Core {
             Ok(()) => drop(place.insert(Line::Http1(conn))),
             Err(e) => log::warn!("a connection cannot be watched and is closed: {e}"),
         }
-    }
-}
-
-fn is_of_the_machine(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_of_the_machine;
-
-    #[test]
-    fn who_is_of_the_machine() {
-        let yes = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"];
-        let no = [
-            "10.0.0.1",
-            "0.0.0.0",
-            "::2",
-            "::ffff:10.0.0.1",
-            "2001:db8::1",
-        ];
-        assert!(
-            yes.iter()
-                .all(|text| is_of_the_machine(text.parse().unwrap()))
-        );
-        assert!(
-            !no.iter()
-                .any(|text| is_of_the_machine(text.parse().unwrap()))
-        );
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::content::{self, Coding, FileName, NameError, Part, Representation};
-use http_proto::{RequestHead, ResponseHead};
+use http_proto::{RequestHead, RequestId, ResponseHead};
 use rustix::io::Errno;
 
 use super::folder::{Folder, Found};
+use super::lone::Lone;
 use super::{Body, FileOptions, Files, Opened};
 use crate::limits::{FILES_KEPT_COUNT, FOLDER_RECHECK_MS};
 use crate::routes::FileSite;
@@ -34,6 +35,8 @@ struct Watched {
     files: Arc<Files>,
     folder: Result<Folder, Errno>,
     seen_at: Instant,
+    /// What was looked for beside its files.
+    lone: Lone,
 }
 
 /// What a name led to in this turn.
@@ -64,12 +67,12 @@ impl Desk {
     pub(crate) fn answer(
         &mut self,
         site: &FileSite,
-        request: &RequestHead,
+        (request, id): (&RequestHead, &RequestId),
         now: Instant,
         now_secs: u64,
     ) -> Body {
         let mut head = std::mem::take(&mut self.head);
-        let (parts, file) = self.decide(site, request, now, now_secs, &mut head);
+        let (parts, file) = self.decide(site, (request, id), (now, now_secs), &mut head);
         self.head = head;
         Body::new(parts, file)
     }
@@ -98,26 +101,28 @@ impl Desk {
     fn decide(
         &mut self,
         site: &FileSite,
-        request: &RequestHead,
-        now: Instant,
-        now_secs: u64,
+        (request, id): (&RequestHead, &RequestId),
+        (now, now_secs): (Instant, u64),
         head: &mut ResponseHead,
     ) -> (Vec<Part>, Option<Arc<Opened>>) {
         if request.method() == b"OPTIONS" {
             return (content::options(head), None);
         }
         if !content::has_method(request) {
-            return (content::refuse(request, 405, head), None);
+            return (content::refuse(request, id, 405, head), None);
         }
         match self.choose(site, request, now) {
-            Err(Refusal::Folder) => (content::redirect(request, head), None),
-            Err(Refusal::Status(status)) => (content::refuse(request, status, head), None),
+            Err(Refusal::Folder) => (content::redirect(request, id, head), None),
+            Err(Refusal::Status(status)) => (content::refuse(request, id, status, head), None),
             Ok(chosen) => {
                 let options = &site.files.0;
-                let parts =
-                    chosen
-                        .represented(options)
-                        .answer(request, now_secs, || self.boundary(), head);
+                let parts = chosen.represented(options).answer(
+                    request,
+                    id,
+                    now_secs,
+                    || self.boundary(),
+                    head,
+                );
                 (parts, Some(chosen.file))
             }
         }
@@ -168,8 +173,7 @@ impl Desk {
             return plain;
         }
         for coding in content::codings(request.field_all(b"accept-encoding")) {
-            let name = plain.name.with_ending(coding.ending().as_bytes());
-            if let Ok(Found::File(file)) = self.find(files, &name, now) {
+            if let Some(file) = self.find_beside(files, &plain.name, coding, now) {
                 return Chosen {
                     file,
                     coding: Some(coding),
@@ -178,6 +182,27 @@ impl Desk {
             }
         }
         plain
+    }
+
+    /// The file that lies ready in this coding beside that of this name.
+    fn find_beside(
+        &mut self,
+        files: &Arc<Files>,
+        name: &FileName,
+        coding: Coding,
+        now: Instant,
+    ) -> Option<Arc<Opened>> {
+        let lone = &self.watched(files, now).lone;
+        if lone.lacks(name.as_bytes(), coding, now) {
+            return None;
+        }
+        let sibling = name.with_ending(coding.ending().as_bytes());
+        if let Ok(Found::File(file)) = self.find(files, &sibling, now) {
+            return Some(file);
+        }
+        let lone = &mut self.watched(files, now).lone;
+        lone.note(name.as_bytes(), coding, now);
+        None
     }
 
     /// What has this name. Who asks again in the same turn gets the same.
@@ -224,6 +249,7 @@ impl Watched {
             files,
             folder,
             seen_at: now,
+            lone: Lone::default(),
         }
     }
 
@@ -257,6 +283,7 @@ impl Watched {
         let is_new = opened.is_ok();
         if is_new || self.folder.is_err() {
             self.folder = opened;
+            self.lone.forget();
         }
         is_new
     }

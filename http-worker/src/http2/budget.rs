@@ -11,6 +11,7 @@ use http_proto::h2::PREFACE;
 
 use crate::limits::{
     HTTP2_BUDGET_COUNT, HTTP2_BUDGET_PER_SECOND_COUNT, HTTP2_EARN_ANSWER_COUNT, HTTP2_EARN_BYTES,
+    HTTP2_TINY_DATA_BYTES,
 };
 
 /// Length, kind, flags, stream: RFC 9113 section 4.1.
@@ -102,11 +103,13 @@ impl Budget {
 }
 
 /// What a frame costs, RFC 9113 section 6. What the engine bounds itself has no price here:
-/// CONTINUATION, small DATA, and heads, which are paid for by their answers.
+/// CONTINUATION, and heads, which are paid for by their answers. The last DATA of a stream is paid
+/// for by its answer too.
 fn price(kind: u8, flags: u8, len: usize) -> i64 {
     match kind {
         // DATA without data, nor end.
         0 if len == 0 && flags & END_STREAM == 0 => 4,
+        0 if len < HTTP2_TINY_DATA_BYTES && flags & END_STREAM == 0 => 1,
         // HEADERS, CONTINUATION.
         0 | 1 | 9 => 0,
         // RST_STREAM: what was asked is thrown away.
@@ -134,7 +137,17 @@ mod tests {
     #[test]
     fn frames_are_counted_however_they_come() {
         let mut input = PREFACE.to_vec();
-        for (kind, len) in [(4, 6), (1, 300), (6, 8), (0, 0), (77, 1), (0, 10), (3, 4)] {
+        let tiny = HTTP2_TINY_DATA_BYTES - 1;
+        for (kind, len) in [
+            (4, 6),
+            (1, 300),
+            (6, 8),
+            (0, 0),
+            (77, 1),
+            (0, tiny),
+            (0, tiny + 1),
+            (3, 4),
+        ] {
             input.extend(frame(kind, len));
         }
         for size in 1..input.len() {
@@ -142,7 +155,7 @@ mod tests {
             for piece in input.chunks(size) {
                 budget.scan(piece);
             }
-            assert_eq!(budget.left, HTTP2_BUDGET_COUNT - 4 - 4 - 4 - 1 - 4);
+            assert_eq!(budget.left, HTTP2_BUDGET_COUNT - 4 - 4 - 4 - 1 - 1 - 4);
         }
     }
 

@@ -28,6 +28,7 @@ impl Conn {
         stream.blame(CLIENT_LEFT);
         stream.reply = Reply::Ended;
         stream.drop_upload(cx);
+        stream.leave_room(cx);
         let ticket = stream.ticket;
         match std::mem::replace(&mut stream.place, Place::Done) {
             Place::Arriving(incoming, _) | Place::Waiting(incoming, _) | Place::Asked(incoming) => {

@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use http_proto::content::ErrorForm;
 use http_proto::h1::{Encoder, Limits, RequestFacts};
 use http_proto::h2::{Pseudo, ResponseBody, read_request, read_trailer};
+use http_proto::limits::RETRY_AFTER_SECS;
 use http_proto::{Fields, PeerError, PeerErrorKind, RequestHead, ResponseHead};
 
 /// Reads the head of a request.
@@ -101,6 +102,12 @@ pub(super) fn refusal(
         let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         response.headers_mut().insert(http::header::ALLOW, allowed);
     }
+    if error.kind == PeerErrorKind::Overloaded {
+        let seconds = HeaderValue::from_static(RETRY_AFTER_SECS);
+        response
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, seconds);
+    }
     response
 }
 
@@ -116,6 +123,10 @@ pub(super) fn page(
     let mut response = bare(status, texts.date.as_ref(), texts.server.as_ref());
     let map = response.headers_mut();
     map.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+    map.insert(
+        http::header::VARY,
+        HeaderValue::from_static(ErrorForm::VARY),
+    );
     map.insert(CONTENT_LENGTH, HeaderValue::from(len));
     response
 }

@@ -110,7 +110,8 @@ impl Conn {
 
     fn open_file(&mut self, place: usize, incoming: Box<Incoming>, cx: &mut Cx) {
         let site = incoming.files.as_ref().expect("it is a request for a file");
-        let body = cx.desk.answer(site, &incoming.head, cx.now, cx.unix_secs);
+        let asked = (&incoming.head, &incoming.id);
+        let body = cx.desk.answer(site, asked, cx.now, cx.unix_secs);
         cx.reports.name_in(cx.desk.head_mut(), &incoming.id);
         let head = cx.desk.head();
         cx.stats.response(head.status());

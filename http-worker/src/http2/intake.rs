@@ -12,6 +12,7 @@ use http_proto::h1::{self, RequestBody, RequestFacts};
 use http_proto::limits::STREAMED_BODY_MAX_BYTES;
 use http_proto::{Leg, PeerError, PeerErrorKind};
 
+use super::room::{May, Room};
 use super::stream::{Lot, Place, Reply, Stream};
 use super::upload::Upload;
 use super::{Conn, fields};
@@ -78,6 +79,7 @@ impl Conn {
             is_listed: false,
             pace: Pace::default(),
             sent_mark: Some(Mark::ResponseToClient),
+            room: Room::default(),
             record: None,
             form: ErrorForm::Text,
         };
@@ -131,6 +133,11 @@ impl Conn {
         let waker = self.ready.waker(place);
         let mut waker = Context::from_waker(&waker);
         loop {
+            match self.find_room(place, cx) {
+                May::TakeIn => {}
+                May::Wait => return self.look_after(place, cx),
+                May::GiveUp => return self.refuse(place, &PeerErrorKind::Overloaded.into(), cx),
+            }
             let stream = &mut self.streams[place];
             let Place::Arriving(incoming, body) = &mut stream.place else {
                 return;
@@ -173,6 +180,7 @@ impl Conn {
     /// The request is whole, or may cross before its body.
     fn complete(&mut self, place: usize, cx: &mut Cx) {
         let stream = &mut self.streams[place];
+        stream.leave_room(cx);
         if let Place::Arriving(incoming, body) = std::mem::replace(&mut stream.place, Place::Done) {
             let body = incoming.streams.then_some(body);
             if let Some(record) = &mut stream.record {
@@ -288,15 +296,20 @@ impl Conn {
             }
         }
         stream.reply = Reply::Ended;
+        stream.leave_room(cx);
         // The engine tells a client that is still sending to stop (RFC 9113 section 8.1).
         if let Place::Arriving(incoming, _) = std::mem::replace(&mut stream.place, Place::Done) {
             cx.discard(incoming);
         }
     }
 
-    /// The client was too slow with the body.
+    /// The client was too slow with the body, or there was no room for it in time.
     pub(super) fn on_slow_body(&mut self, place: usize, cx: &mut Cx) {
-        self.refuse(place, &PeerErrorKind::Timeout.into(), cx);
+        let kind = match self.streams[place].room.until() {
+            Some(_) => PeerErrorKind::Overloaded,
+            None => PeerErrorKind::Timeout,
+        };
+        self.refuse(place, &kind.into(), cx);
         self.drop_if_done(place, cx);
     }
 
@@ -323,9 +336,7 @@ fn take_in(
     if len > max_bytes {
         return Err(PeerErrorKind::BodyTooLarge);
     }
-    if !cx.take_in_body(bytes.len()) {
-        return Err(PeerErrorKind::Overloaded);
-    }
+    cx.take_in_body(bytes.len());
     incoming.body.extend_from_slice(bytes);
     // Fails only for more than was received.
     let _ = body.flow_control().release_capacity(bytes.len());
@@ -352,6 +363,11 @@ fn choose_site(facts: RequestFacts, incoming: &mut Incoming, cx: &Cx) -> Result<
     let any_length = streams.then_some(STREAMED_BODY_MAX_BYTES);
     let max = app.body_max_bytes.or(any_length);
     let max = max.unwrap_or(cx.limits.body_bytes);
+    let max = if streams {
+        max
+    } else {
+        max.min(cx.limits.buffered_bodies_bytes as u64)
+    };
     if length_of(&facts).is_some_and(|length| length > max) {
         return Err(PeerErrorKind::BodyTooLarge.into());
     }

@@ -13,6 +13,7 @@ use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
 
 use super::files::FileLoad;
+use super::room::Room;
 use super::upload::Upload;
 use crate::access::AccessRecord;
 use crate::cargo::Cargo;
@@ -72,6 +73,8 @@ pub(super) struct Stream {
     pub(super) pace: Pace,
     /// What to tell the witness when the cargo goes; `None` when that was told.
     pub(super) sent_mark: Option<Mark>,
+    /// How it stands with room for its body.
+    pub(super) room: Room,
     /// What is told of it when it is over.
     pub(super) record: Option<Box<AccessRecord>>,
     /// How an error is told when the request is not here.
@@ -125,7 +128,10 @@ impl Stream {
     /// Until when it may wait for its client, if it is that for which it waits.
     pub(super) fn deadline(&self, cx: &Cx) -> Option<Instant> {
         let own = match self.place {
-            Place::Arriving(..) => self.pace.due(cx.receive_rule()),
+            Place::Arriving(..) => self
+                .room
+                .until()
+                .or_else(|| self.pace.due(cx.receive_rule())),
             Place::Loaded(..) | Place::File(_) => self.pace.due(cx.send_rule()),
             _ => None,
         };

@@ -132,7 +132,7 @@ fn other_methods_are_refused_and_their_bodies_read_over() {
     let mut served = Served::new();
     served.put("a.txt", "hello");
     let refused = "HTTP/1.1 405 Method Not Allowed|Content-Length: 18|\
-                   Content-Type: text/plain; charset=utf-8|Allow: GET, HEAD, OPTIONS||\
+                   Content-Type: text/plain; charset=utf-8|Vary: Accept|Allow: GET, HEAD, OPTIONS||\
                    method not allowed";
     let input = "POST /f/a.txt HTTP/1.1|Host: h|Content-Length: 3||abc\
                  DELETE /f/a.txt HTTP/1.1|Host: h||\
@@ -167,7 +167,7 @@ fn requests_split_anywhere_are_answered_the_same() {
         .replace('|', "\r\n");
     let expected = format!(
         "{}helloHTTP/1.1 200 OK|Content-Length: 2||/xHTTP/1.1 404 Not Found|Content-Length: 9|\
-         Content-Type: text/plain; charset=utf-8||not found<open>",
+         Content-Type: text/plain; charset=utf-8|Vary: Accept||not found<open>",
         ok(5)
     );
     for at in 1..input.len() {
@@ -585,4 +585,87 @@ fn a_body_under_way_does_not_keep_its_request_from_coming_back() {
         assert!(text.starts_with("HTTP/1.1 404 "), "{rest}: {text}");
         served.world.check_balance();
     }
+}
+
+#[test]
+fn errors_are_told_in_the_form_that_is_asked_for() {
+    let mut served = Served::new();
+    for (accept, form, body) in [
+        ("*/*", "text/plain; charset=utf-8", "not found"),
+        ("application/json", "application/json", "{\"status\":404,"),
+        ("text/html", "text/html; charset=utf-8", "<!DOCTYPE html>"),
+    ] {
+        let ask = |method| format!("{method} /f/none HTTP/1.1|Host: h|Accept: {accept}||");
+        let text = served.ask(&ask("GET"));
+        let (head, rest) = text.split_once("||").unwrap();
+        assert!(head.starts_with("HTTP/1.1 404 "), "{text}");
+        assert!(
+            head.contains(&format!("|Content-Type: {form}|Vary: Accept")),
+            "{text}"
+        );
+        assert!(rest.starts_with(body), "{text}");
+        assert_eq!(served.ask(&ask("HEAD")), format!("{head}||<open>"));
+        let refused = served.ask(&ask("PUT"));
+        assert!(
+            refused.contains("|Vary: Accept|Allow: GET, HEAD, OPTIONS||"),
+            "{refused}"
+        );
+    }
+}
+
+/// The answer depends on no body: nobody is invited to send one.
+#[test]
+fn bodies_that_wait_to_be_invited_are_not() {
+    let mut served = Served::new();
+    served.put("a.txt", "hello");
+    let head = |method| {
+        format!(
+            "{method} /f/a.txt HTTP/1.1|Host: h|Content-Length: 9|\
+             Expect: 100-continue|Accept: */*||"
+        )
+    };
+    let refused = "HTTP/1.1 405 Method Not Allowed|Content-Length: 18|Connection: close|\
+                   Content-Type: text/plain; charset=utf-8|Vary: Accept|Allow: GET, HEAD, OPTIONS||\
+                   method not allowed<end>";
+    served.check(&head("PUT"), refused);
+    let found = ok(5).replace("|Content-Type", "|Connection: close|Content-Type");
+    served.check(&head("GET"), &format!("{found}hello<end>"));
+    let chunked = head("PUT").replace("Content-Length: 9", "Transfer-Encoding: chunked");
+    served.check(&chunked, refused);
+    // Who does not wait for long enough can read the answer all the same.
+    let client = served.world.connect();
+    served.world.ask(client, head("PUT").replace('|', "\r\n"));
+    served.world.say(client, "12345");
+    served.world.ask(client, "6789");
+    assert_eq!(served.text(client), refused);
+    // What came with the head anyway is read over, as ever.
+    let text = served.ask(&format!(
+        "{}123456789GET /f/a.txt HTTP/1.1|Host: h||",
+        head("PUT")
+    ));
+    assert!(
+        text.starts_with("HTTP/1.1 405 ") && text.ends_with("||hello<open>"),
+        "{text}"
+    );
+}
+
+/// What was not beside a file a moment ago is not looked for with each request.
+#[test]
+fn siblings_are_looked_for_now_and_then() {
+    let mut served = Served::new();
+    served.put("a.txt", "hello");
+    let gzip = "GET /f/a.txt HTTP/1.1|Host: h|Accept-Encoding: gzip||";
+    let plain = format!("{}hello<open>", ok(5));
+    served.check(gzip, &plain);
+    served.put("a.txt.gz", "zipped");
+    served.check(gzip, &plain);
+    let second = Duration::from_millis(FOLDER_RECHECK_MS);
+    served.world.pass(second - Duration::from_millis(1));
+    served.check(gzip, &plain);
+    served.world.pass(Duration::from_millis(1));
+    let zipped = served.ask(gzip);
+    assert!(zipped.contains("|Content-Encoding: gzip|"), "{zipped}");
+    assert!(zipped.ends_with("||zipped<open>"), "{zipped}");
+    fs::remove_file(served.folder.path().join("a.txt.gz")).unwrap();
+    served.check(gzip, &plain);
 }

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use http_proto::Leg;
+use http_proto::limits::CHUNK_OVERHEAD_MAX_BYTES;
 
 use super::world::{LARGE, Seen, Setup, World, respond};
 use crate::Limits;
 use crate::limits::{
-    EVICT_IDLE_MS, EVICT_RETRY_MS, HELD_SHARE_BYTES, RESERVED_COUNT, RESERVED_FROM_COUNT,
+    CHUNK_FORGIVEN_PER_SECOND_BYTES, EVICT_IDLE_MS, EVICT_RETRY_MS, HELD_SHARE_BYTES,
+    RESERVED_COUNT, RESERVED_FROM_COUNT,
 };
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -110,6 +112,38 @@ fn every_body_has_its_own_time() {
         respond(&mut world);
         assert!(world.text(client).ends_with("ab<open>"));
     }
+}
+
+#[test]
+fn tiny_chunks_are_cut_off_and_time_forgives_them() {
+    let mut world = World::new(Setup::default());
+    let head = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let tiny = "1\r\nb\r\n";
+    let most = usize::try_from(CHUNK_OVERHEAD_MAX_BYTES).unwrap() / 4;
+    let (fast, patient) = (world.connect(), world.connect());
+    for client in [fast, patient] {
+        world.ask(client, head);
+        world.ask(client, tiny.repeat(most));
+        assert_eq!(world.text(client), "<open>");
+    }
+    world.ask(fast, tiny);
+    let text = world.text(fast);
+    assert!(text.starts_with("HTTP/1.1 400 "), "{text}");
+    assert!(
+        text.contains("too much framing for too little data"),
+        "{text}"
+    );
+    // As much as a second forgives, each second.
+    let forgiven = usize::try_from(CHUNK_FORGIVEN_PER_SECOND_BYTES).unwrap() / 4;
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(1));
+        world.ask(patient, tiny.repeat(forgiven));
+        assert_eq!(world.text(patient), "<open>");
+    }
+    world.ask(patient, tiny);
+    assert!(world.text(patient).starts_with("HTTP/1.1 400 "));
+    check_others_are_served(&mut world);
+    world.check_balance();
 }
 
 #[test]
@@ -258,6 +292,39 @@ fn the_last_places_are_for_the_machine_itself() {
     );
     check_others_are_served(&mut world);
     assert_eq!(world.stats().evicted + world.stats().refused, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_last_places_may_be_for_others() {
+    let mut world = World::with(|limits| {
+        limits.connections_count = RESERVED_FROM_COUNT;
+        limits.reserved_for = vec!["127.0.0.8/30".parse().unwrap()];
+    });
+    let usual = RESERVED_FROM_COUNT - RESERVED_COUNT;
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
+    for _ in 0..usual {
+        let busy = world.connect();
+        world.say(busy, post);
+    }
+    world.settle();
+    let stranger = world.connect();
+    world.settle();
+    assert_eq!(world.clients[stranger].seen, Seen::End);
+    assert_eq!(
+        (world.stats().open, world.stats().refused),
+        (usual as u64, 1)
+    );
+    for last in 8..12 {
+        let operator = world.connect_from([127, 0, 0, last]);
+        world.ask(operator, GET);
+        respond(&mut world);
+        assert!(world.text(operator).starts_with("HTTP/1.1 200 "));
+    }
+    let neighbour = world.connect_from([127, 0, 0, 12]);
+    world.settle();
+    assert_eq!(world.clients[neighbour].seen, Seen::End);
+    assert_eq!((world.stats().evicted, world.stats().refused), (0, 2));
 }
 
 #[test]

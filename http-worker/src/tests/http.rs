@@ -110,7 +110,7 @@ fn no_answer_is_answered_500() {
     check(
         "GET /mute HTTP/1.1|Host: h||GET /a HTTP/1.1|Host: h||",
         "HTTP/1.1 500 Internal Server Error|Content-Length: 14|\
-         Content-Type: text/plain; charset=utf-8||Internal error\
+         Content-Type: text/plain; charset=utf-8|Vary: Accept||Internal error\
          HTTP/1.1 200 OK|Content-Length: 2||/a<open>",
     );
 }
@@ -120,8 +120,8 @@ fn check_early(input: &str, status: &str, text: &str) {
     check(
         input,
         &format!(
-            "HTTP/1.1 {status}|Content-Type: text/plain; charset=utf-8|Content-Length: {}|\
-             Connection: close||{text}<end>",
+            "HTTP/1.1 {status}|Content-Type: text/plain; charset=utf-8|Vary: Accept|\
+             Content-Length: {}|Connection: close||{text}<end>",
             text.len(),
         ),
     );
@@ -151,8 +151,8 @@ fn an_early_error_waits_for_what_was_asked_before() {
     check(
         "GET /a HTTP/1.1|Host: h||GET / HTTP/1.1||",
         "HTTP/1.1 200 OK|Content-Length: 2||/a\
-         HTTP/1.1 400 Bad Request|Content-Type: text/plain; charset=utf-8|Content-Length: 32|\
-         Connection: close||the Host header field is missing<end>",
+         HTTP/1.1 400 Bad Request|Content-Type: text/plain; charset=utf-8|Vary: Accept|\
+         Content-Length: 32|Connection: close||the Host header field is missing<end>",
     );
 }
 

@@ -6,6 +6,7 @@ use http_proto::{Leg, Site, Sites};
 
 use super::client2::{Client2, Script};
 use super::world::{LARGE, Setup, World, respond};
+use crate::limits::{BODIES_WAIT_MS, HTTP2_BODIES_WAITING_COUNT};
 use crate::{App, Command, Serve};
 
 fn world() -> (World, Client2) {
@@ -199,8 +200,8 @@ fn the_same_answers_as_in_http1() {
         ("/nothing", "200 | content-length: 0 || <end>"),
         (
             "/mute",
-            "500 | content-length: 14 | content-type: text/plain; charset=utf-8 || Internal \
-             error<end>",
+            "500 | content-length: 14 | content-type: text/plain; charset=utf-8 | vary: Accept || \
+             Internal error<end>",
         ),
         ("/204", "204 || <end>"),
     ] {
@@ -343,7 +344,6 @@ fn limits_are_answered() {
         limits.body_bytes = 10;
         limits.head_bytes = 300;
         limits.fields_count = 4;
-        limits.buffered_bodies_bytes = 15;
     });
     let mut client = Client2::new(&mut world);
     let mut ask = |fields: &[(&str, &str)], body: &[u8]| {
@@ -364,17 +364,6 @@ fn limits_are_answered() {
     );
     assert_eq!(ask(&[("a", &"v".repeat(400))], b""), "431");
     assert_eq!(ask(&[("expect", "tea")], b""), "417");
-    let (held, refused) = (
-        client.begin("POST", "/a", &[], false),
-        client.begin("POST", "/b", &[], false),
-    );
-    client.send(held, b"0123456789", false);
-    client.settle(&mut world);
-    client.send(refused, b"012345", false);
-    client.settle(&mut world);
-    assert!(client.text(refused).starts_with("503"));
-    client.reset(held);
-    client.settle(&mut world);
     world.check_balance();
 }
 
@@ -477,6 +466,101 @@ fn a_slow_body_is_answered_408() {
     client.settle(&mut world);
     assert!(client.text(stream).starts_with("408"));
     world.check_balance();
+}
+
+/// Room for bodies: streams wait for it as connections of HTTP/1 do, with their windows unread.
+fn rushed() -> (World, Client2, usize) {
+    let mut setup = roomy();
+    setup.limits.buffered_bodies_bytes = 100;
+    let mut world = World::new(setup);
+    let other = world.connect();
+    let post = "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
+    world.ask(other, format!("{post}{}", "b".repeat(100)));
+    let client = Client2::new(&mut world);
+    (world, client, other)
+}
+
+#[test]
+fn streams_wait_for_room() {
+    let (mut world, mut client, _) = rushed();
+    let streams: Vec<usize> = (0..4)
+        .map(|_| client.begin("POST", "/echo", &[], false))
+        .collect();
+    for &stream in &streams {
+        client.send(stream, &[b'b'; 60], true);
+    }
+    client.settle(&mut world);
+    assert_eq!(world.held.len(), 2, "one goes beyond");
+    assert_eq!(world.stats().body_bytes_held, 160);
+    world.pass(Duration::from_millis(BODIES_WAIT_MS - 1));
+    client.settle(&mut world);
+    assert_eq!(world.held.len(), 2);
+    // One that is given up makes way as one that is complete does.
+    client.reset(streams[1]);
+    client.settle(&mut world);
+    while !world.held.is_empty() {
+        assert!(world.stats().body_bytes_held <= 200);
+        let mut shuttle = world.take();
+        let body = shuttle.body.clone();
+        shuttle.answer(200, &[], &body).unwrap();
+        world.send(shuttle);
+        client.settle(&mut world);
+    }
+    for at in [0, 2, 3] {
+        let text = client.text(streams[at]);
+        assert!(
+            text.ends_with(&format!("{}<end>", "b".repeat(60))),
+            "{at}: {text}"
+        );
+    }
+    world.check_balance();
+}
+
+#[test]
+fn a_stream_that_finds_no_room_in_time_is_answered_503() {
+    let (mut world, mut client, _) = rushed();
+    let first = client.begin("POST", "/echo", &[], false);
+    client.send(first, b"some", false);
+    let late = client.begin("POST", "/echo", &[], false);
+    client.send(late, b"some", true);
+    client.settle(&mut world);
+    assert_eq!(world.stats().body_bytes_held, 104);
+    world.pass(Duration::from_millis(BODIES_WAIT_MS - 1));
+    client.settle(&mut world);
+    assert_eq!(client.text(late), "");
+    world.pass(Duration::from_millis(200));
+    client.settle(&mut world);
+    let text = client.text(late);
+    assert!(text.starts_with("503"), "{text}");
+    assert!(text.contains("retry-after: 5"), "{text}");
+    client.send(first, b"", true);
+    client.settle(&mut world);
+    respond(&mut world);
+    client.settle(&mut world);
+    assert!(client.text(first).ends_with("some<end>"));
+    world.check_balance();
+}
+
+#[test]
+fn so_many_streams_wait_for_room() {
+    let (mut world, mut client, _) = rushed();
+    let first = client.begin("POST", "/echo", &[], false);
+    client.send(first, b"some", false);
+    let late: Vec<usize> = (0..=HTTP2_BODIES_WAITING_COUNT)
+        .map(|_| client.begin("POST", "/echo", &[], false))
+        .collect();
+    for &stream in &late {
+        client.send(stream, b"some", true);
+    }
+    client.settle(&mut world);
+    let (last, others) = late.split_last().unwrap();
+    for &stream in others {
+        assert_eq!(client.text(stream), "");
+    }
+    let text = client.text(*last);
+    assert!(text.starts_with("503"), "{text}");
+    world.lose_tx();
+    drop(client);
 }
 
 #[test]

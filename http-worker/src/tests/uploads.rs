@@ -315,6 +315,29 @@ fn r42_broken_chunks_end_the_body_and_the_connection() {
 }
 
 #[test]
+fn tiny_chunks_end_the_body_and_the_connection() {
+    let mut world = world();
+    let client = world.connect();
+    world.ask(client, format!("{HEAD}{CHUNKED}"));
+    let tiny = "1\r\nb\r\n".repeat(1_000);
+    let mut pieces = 0;
+    while !at_tx(&world).contains("last") {
+        world.ask(client, &tiny);
+        pieces += 1;
+        assert!(pieces <= 5, "they are never cut off: {}", at_tx(&world));
+        let first = take(&mut world);
+        assert!(first.starts_with("Body "), "{first}");
+        if first.ends_with("last malformed") {
+            break;
+        }
+    }
+    assert_eq!(pieces, 5);
+    answer(&mut world);
+    assert!(world.text(client).ends_with("||ok<end>"));
+    world.check_balance();
+}
+
+#[test]
 fn a_site_may_bound_its_bodies() {
     let mut world = world();
     let ten = |len: usize| asked(len).replace("/u", "/ten");

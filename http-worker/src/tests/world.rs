@@ -139,6 +139,15 @@ impl World {
         self.adopt(stream)
     }
 
+    /// A new client whose address is this one; on Linux all of 127/8 is the machine's.
+    pub(super) fn connect_from(&mut self, address: [u8; 4]) -> usize {
+        let domain = socket2::Domain::IPV4;
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+        socket.connect(&self.addr.into()).unwrap();
+        self.adopt(socket.into())
+    }
+
     /// A new client with a receive buffer of about `bytes`.
     pub(super) fn connect_slow(&mut self, bytes: usize) -> usize {
         let domain = socket2::Domain::IPV4;
@@ -338,6 +347,7 @@ impl World {
         assert_eq!(self.held.len(), 0, "TX holds shuttles");
         assert_eq!(stats.travelling, 0, "shuttles are out: {stats:?}");
         assert_eq!(stats.body_bytes_held, 0, "{stats:?}");
+        assert_eq!(self.core.queued_bodies_count(), 0, "bodies wait for room");
     }
 }
 

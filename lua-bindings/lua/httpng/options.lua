@@ -15,8 +15,9 @@ local options = {}
 ---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
 ---@field max_conn_per_thread? integer default 262144
----@field max_buffered_bodies? integer bytes of request bodies that may be in memory together, default 32 MiB; beyond it 503
+---@field max_buffered_bodies? integer bytes of request bodies that may be in memory together, default 32 MiB; beyond it they wait for ten seconds, then 503
 ---@field max_conn_per_ip? integer connections of one address to all threads together, default 16384; 0: no bound
+---@field reserved_for? string|string[] addresses and networks (`'10.0.0.0/8'`) that the last places of a thread are kept for, default the machine itself; `{}`: none are kept
 ---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
 ---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
@@ -74,6 +75,7 @@ local OTHERS = {
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
     { 'default_send_timeout' }, { 'stream' }, { 'access_log' },
     { 'request_id' }, { 'trust_request_id' }, { 'development' },
+    { 'reserved_for' },
 }
 
 local TLS_VERSIONS = {
@@ -133,6 +135,20 @@ local function read_min_proto(cfg)
         log.warn('min_proto_version "%s" is not offered by this server: tls1.2 is used', value)
     end
     return value == 'tls1' and 'tls1.0' or value
+end
+
+---The machine itself, unless others are named; whether they are networks is looked at later.
+local function read_reserved_for(cfg)
+    local value = option(cfg, 'reserved_for')
+    if value == nil then return { '127.0.0.0/8', '::1' } end
+    if type(value) == 'string' then return { value } end
+    if type(value) ~= 'table' then fail('reserved_for is not a string or a table of strings') end
+    for key, one in pairs(value) do
+        if type(key) ~= 'number' or type(one) ~= 'string' then
+            fail('reserved_for is not a string or a table of strings')
+        end
+    end
+    return value
 end
 
 local warned_of_security_level = false
@@ -239,6 +255,7 @@ function options.read(cfg, before, listeners)
     check_shuttle_size(new, before)
     read_network(new, cfg, before, listeners)
     read_stage(new, cfg)
+    new.reserved_for = read_reserved_for(cfg)
     reporting.read(new, function(name) return option(cfg, name) end)
     return new
 end

@@ -3,6 +3,8 @@
 -- The first route in order that fits answers. Routes without placeholders are found by a look-up,
 -- so that their number costs a request nothing; only those with placeholders are tried one by one.
 
+local core = ...
+
 ---@class httpng.router
 ---@field package _routes httpng.route[] in their order
 ---@field package _literals table<string, httpng.route[]> those without placeholders, by path
@@ -296,10 +298,13 @@ local function allowed(routes)
     return table.concat(list, ', ')
 end
 
-local function text_answer(status, body, allow)
+---An error of ours, in the form that the client asks for.
+local function refusal(req, status, text, allow)
+    local accept = req.headers and req.headers.accept
+    local body, kind, vary = core.error_page(accept, status, text, req.id)
     return {
         status = status, body = body,
-        headers = { ['content-type'] = 'text/plain; charset=utf-8', allow = allow },
+        headers = { ['content-type'] = kind, vary = vary, allow = allow },
     }
 end
 
@@ -340,10 +345,10 @@ function router:__call(req, io)
         end
         return route.handler(req, io)
     end
-    if not refused then return text_answer(404, 'not found') end
+    if not refused then return refusal(req, 404, 'not found') end
     local allow = allowed(refused)
     if req.method == 'OPTIONS' then return { status = 204, headers = { allow = allow } } end
-    return text_answer(405, 'method not allowed', allow)
+    return refusal(req, 405, 'method not allowed', allow)
 end
 
 -- The functions of the module `httpng` are those of one router; their errors are the caller's.

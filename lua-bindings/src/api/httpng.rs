@@ -306,6 +306,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         },
         max_conn_per_thread: number(stack, "max_conn_per_thread") as usize,
         max_conn_per_ip: number(stack, "max_conn_per_ip") as usize,
+        reserved_for: super::networks::read(stack, slot)?,
         max_buffered_bodies_bytes: number(stack, "max_buffered_bodies") as u64,
         min_receive_rate_bytes: number(stack, "min_receive_rate") as u64,
         min_send_rate_bytes: number(stack, "min_send_rate") as u64,

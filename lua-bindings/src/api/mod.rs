@@ -7,6 +7,8 @@ mod httpng;
 mod json;
 mod log;
 mod native;
+mod networks;
+mod pages;
 mod reporting;
 
 use crate::host;
@@ -51,7 +53,7 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "httpng.router",
-        verbs: &[],
+        verbs: &[pages::VERBS],
         source: include_str!("../../lua/httpng/router.lua"),
     },
     Module {

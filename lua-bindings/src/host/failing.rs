@@ -68,7 +68,8 @@ pub(super) fn answer_with_page(
     let response = &mut shuttle.response;
     let done = response.reset(status).is_ok_and(|()| {
         let kind = form.content_type().as_bytes();
-        response.push(b"content-type", kind).is_ok()
+        let vary = ErrorForm::VARY.as_bytes();
+        response.push(b"content-type", kind).is_ok() && response.push(b"vary", vary).is_ok()
     });
     debug_assert!(done, "our own pages have good heads");
     response.set_content_length(body.len() as u64);

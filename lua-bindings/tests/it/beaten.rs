@@ -10,7 +10,8 @@ fn auto(handler: &str) -> String {
     check(handler, "GET /\nauto")
 }
 
-const ERROR_PAGE: &str = "1 Answer 500 [content-type: text/plain; charset=utf-8] (28) \
+const ERROR_PAGE: &str = "1 Answer 500 [content-type: text/plain; charset=utf-8] \
+    [vary: Accept] (28) \
                           \"Path handler execution error\"\n";
 
 /// R39.

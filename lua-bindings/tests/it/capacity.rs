@@ -26,7 +26,7 @@ fn fill(play: &mut Play) {
     play.world.run(program);
 }
 
-const FULL: &str = "1 Answer 500 [content-type: text/plain; charset=utf-8] (22) \
+const FULL: &str = "1 Answer 500 [content-type: text/plain; charset=utf-8] [vary: Accept] (22) \
                     \"Failed to create fiber\"\n";
 
 #[test]

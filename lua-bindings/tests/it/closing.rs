@@ -209,7 +209,7 @@ fn cancel_on_disconnect_ends_the_handler_where_it_waits() {
     assert_eq!(
         text,
         "DEBUG lua_bindings: the handler of \"/\" was cancelled: its client has left\n\
-         1 Answer 500 [content-type: text/plain; charset=utf-8] (28) \
+         1 Answer 500 [content-type: text/plain; charset=utf-8] [vary: Accept] (28) \
          \"Path handler execution error\"\n"
     );
 }

@@ -55,7 +55,8 @@ fn a_returned_object_that_raises_is_an_error_of_the_handler() {
     assert_eq!(
         text,
         "ERROR lua_bindings: User handler for \"/\" failed with error \"no\"\n\
-         1 Answer 500 [content-type: text/plain; charset=utf-8] (28) \"Path handler execution \
+         1 Answer 500 [content-type: text/plain; charset=utf-8] \
+         [vary: Accept] (28) \"Path handler execution \
          error\"\n"
     );
 }
@@ -188,7 +189,8 @@ fn a_handler_that_fails_answers_500_and_is_logged_with_its_place() {
         text,
         "ERROR lua_bindings: User handler for \"/\" failed with error \
          \"program:5: oops\"\n\
-         1 Answer 500 [content-type: text/plain; charset=utf-8] (28) \"Path handler execution \
+         1 Answer 500 [content-type: text/plain; charset=utf-8] \
+         [vary: Accept] (28) \"Path handler execution \
          error\"\n"
     );
 }

@@ -59,6 +59,15 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("threads", config.threads.to_string()),
         ("conn", config.max_conn_per_thread.to_string()),
         ("per_ip", config.max_conn_per_ip.to_string()),
+        (
+            "reserved",
+            config
+                .reserved_for
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
         ("bodies", config.max_buffered_bodies_bytes.to_string()),
         ("receive", config.min_receive_rate_bytes.to_string()),
         ("send", config.min_send_rate_bytes.to_string()),
@@ -86,9 +95,10 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 }
 
 /// What a lone handler gets.
-const USUAL: &str = "threads=1 conn=262144 per_ip=16384 bodies=33554432 receive=500 send=500 \
-    shuttles=4096 body=1048576 termination=60000 header=30000 body_timeout=60000 idle=75000 \
-    write=60000 tls=1.2 relisten=false listen=0.0.0.0:3300,[::]:3300 sites=/";
+const USUAL: &str = "threads=1 conn=262144 per_ip=16384 reserved=127.0.0.0/8,::1/128 \
+    bodies=33554432 receive=500 send=500 shuttles=4096 body=1048576 termination=60000 \
+    header=30000 body_timeout=60000 idle=75000 write=60000 tls=1.2 relisten=false \
+    listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
     let shown = |(name, value)| format!("{name}={value}");
@@ -160,6 +170,7 @@ fn null_and_nil_are_the_default() {
         "threads",
         "max_conn_per_thread",
         "max_shuttles_per_thread",
+        "reserved_for",
         "shuttle_size",
         "max_body_len",
         "thread_termination_timeout",
@@ -311,6 +322,35 @@ const INTEGERS: &[(&str, &str)] = &[
 #[test]
 fn integers() {
     check_with_handler(INTEGERS);
+}
+
+#[test]
+fn whom_places_are_kept_for() {
+    let no_list = "error: reserved_for is not a string or a table of strings";
+    check_with_handler(&[
+        ("reserved_for = '10.0.0.0/8'", "reserved=10.0.0.0/8"),
+        (
+            "reserved_for = {'127.0.0.1', '2001:db8::/48', '::ffff:10.0.0.1'}",
+            "reserved=127.0.0.1/32,2001:db8::/48,10.0.0.1/32",
+        ),
+        ("reserved_for = {}", "reserved="),
+        ("reserved_for = 7", no_list),
+        ("reserved_for = true", no_list),
+        ("reserved_for = {7}", no_list),
+        ("reserved_for = {addr = '::1'}", no_list),
+        (
+            "reserved_for = {'::1', '10.0.0.0/33'}",
+            "error: reserved_for: \"10.0.0.0/33\" is neither an address nor a network",
+        ),
+        (
+            "reserved_for = 'localhost'",
+            "error: reserved_for: \"localhost\" is neither an address nor a network",
+        ),
+        (
+            "reserved_for = ''",
+            "error: reserved_for: \"\" is neither an address nor a network",
+        ),
+    ]);
 }
 
 #[test]

@@ -93,7 +93,8 @@ fn sites_are_matched_on_the_normalised_path() {
         let number = number + 1;
         wanted += &match *body {
             "" => format!(
-                "{number} Answer 404 [content-type: text/plain; charset=utf-8] (9) \"not found\"\n"
+                "{number} Answer 404 [content-type: text/plain; charset=utf-8] \
+                 [vary: Accept] (9) \"not found\"\n"
             ),
             body => format!("{number} Answer 200 ({}) \"{body}\"\n", body.len()),
         };

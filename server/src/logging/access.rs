@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crossbeam::channel::{Sender, TrySendError, bounded, unbounded};
 use http_worker::{AccessLog, AccessRecord};
 
-pub use self::format::{Format, line};
+pub use self::format::Format;
 pub use self::hub::Hub;
 use self::stats::Stats;
 use self::writer::{Destination, Writer};

@@ -69,6 +69,7 @@ pub(super) fn limits(config: &ServerConfig) -> Limits {
         shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
         connections_per_ip_count: config.max_conn_per_ip,
+        reserved_for: config.reserved_for.clone(),
         buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),
         held_bytes: usual.held_bytes / threads,
         receive_rate_bytes: config.min_receive_rate_bytes,

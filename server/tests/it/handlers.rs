@@ -4,7 +4,8 @@ use crate::harness::{PLAIN, SETUPS, Server};
 use crate::program::program;
 
 const HANDLER_ERROR: &str = "HTTP/1.1 500 Internal Server Error | \
-     content-length: 28 | content-type: text/plain; charset=utf-8 || Path handler execution error";
+     content-length: 28 | content-type: text/plain; charset=utf-8 | vary: Accept || \
+     Path handler execution error";
 
 /// One route each: the handler's body and the whole answer (date and server left out).
 const ANSWERS: &[(&str, &str)] = &[

@@ -1,9 +1,10 @@
 //! Hostile clients against the whole server: it keeps its memory, serves others, and throws them
 //! out. Numbers from larger runs are in docs/hostile.md.
 
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use crate::attacks::{ATTACKS, Target, measure, program};
+use crate::client::Client;
 use crate::harness::{PATIENCE, PLAIN, Server, eventually};
 use crate::program::program_with;
 
@@ -12,10 +13,6 @@ const GROWTH_KIB: u64 = 64 * 1024;
 
 /// Runs the attack of this name, small, with short timeouts, until all attackers are thrown out.
 fn check(name: &str) {
-    check_for(name, PATIENCE);
-}
-
-fn check_for(name: &str, lasting: Duration) {
     let attack = ATTACKS.iter().find(|attack| attack.name == name);
     let attack = attack.expect("an attack of this name");
     let server = Server::start(&program(1), PLAIN[1]);
@@ -23,7 +20,7 @@ fn check_for(name: &str, lasting: Duration) {
         addr: server.addr,
         pid: server.pid(),
     };
-    let measured = measure(target, attack, attack.small, lasting);
+    let measured = measure(target, attack, attack.small, PATIENCE);
     let growth_kib = measured.growth_kib;
     assert!(growth_kib < GROWTH_KIB, "{name}: {growth_kib} KiB");
     assert_eq!(
@@ -71,8 +68,7 @@ fn chunk_extensions_without_end() {
 
 #[test]
 fn many_tiny_chunks() {
-    // It is as fast as an honest upload, and not thrown out so soon.
-    check_for("many tiny chunks", Duration::from_secs(2));
+    check("many tiny chunks");
 }
 
 #[test]
@@ -98,6 +94,51 @@ fn connections_cut_at_every_moment() {
 #[test]
 fn pipelined_requests() {
     check("pipelined requests");
+}
+
+/// A client whose address is this one; on Linux all of 127/8 is the machine's.
+#[cfg(target_os = "linux")]
+fn connect_from(address: [u8; 4], server: &Server) -> Client {
+    let (domain, kind) = (socket2::Domain::IPV4, socket2::Type::STREAM);
+    let socket = socket2::Socket::new(domain, kind, None).unwrap();
+    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    socket.connect(&server.addr.into()).unwrap();
+    Client::over(socket.into())
+}
+
+/// All places but the last are taken by clients that are busy: strangers are closed at once, those
+/// that the places are kept for are served.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_last_places_are_for_whom_they_are_kept() {
+    const LIMIT: usize = http_worker::limits::RESERVED_FROM_COUNT;
+    const USUAL: usize = LIMIT - http_worker::limits::RESERVED_COUNT;
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    let routes = [("/hello", "return { body = 'hello' }")];
+    let options = format!("max_conn_per_thread = {LIMIT}, reserved_for = {{ '127.0.0.2/32' }},");
+    let server = Server::start(&program_with(&options, &routes), PLAIN[1]);
+    let mut busy = Vec::new();
+    for _ in 0..USUAL {
+        let mut client = server.connect();
+        client.send("POST /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+        busy.push(client);
+    }
+    for number in 1..4 {
+        assert!(server.connect().ended(), "stranger {number} is closed");
+        let mut operator = connect_from([127, 0, 0, 2], &server);
+        operator.get("/hello");
+        assert_eq!(operator.response().text(), "hello");
+        operator.get("/stats");
+        let stats = operator.response().text();
+        let refused = format!("\"refused\":{number}");
+        assert!(stats.contains(&refused), "{stats}");
+        assert!(stats.contains("\"evicted\":0"), "{stats}");
+    }
+    for mut client in busy {
+        client.send("123456789");
+        assert_eq!(client.response().text(), "hello");
+    }
+    assert_eq!(server.stop(), 0);
 }
 
 #[test]

@@ -8,12 +8,14 @@ use httpdate::HttpDate;
 
 use super::accept_encoding::Coding;
 use super::conditional::{Condition, Validators};
+use super::error_page::{ErrorForm, ErrorPage};
 use super::media_type::media_type;
 use super::multipart;
 use super::name::folder_location;
 use super::range::{Selection, select};
 use crate::date::LAST_SECOND;
 use crate::head::{RequestHead, ResponseHead};
+use crate::request_id::RequestId;
 
 /// The methods that content knows, for `Allow`.
 pub const ALLOWED: &str = "GET, HEAD, OPTIONS";
@@ -49,11 +51,12 @@ pub struct Representation<'a> {
 impl Representation<'_> {
     /// Writes the head of the answer to a GET or HEAD into `head`, and says what its body is, in
     /// order. HEAD gets the head that GET would get (RFC 9110 section 9.3.2), and no body.
-    /// `now_secs` is the time of the answer in seconds since 1970; `boundary` is asked for
-    /// something unguessable when there are several ranges.
+    /// `id` names the request when it is refused; `now_secs` is the time of the answer in seconds
+    /// since 1970; `boundary` is asked for something unguessable when there are several ranges.
     pub fn answer(
         &self,
         request: &RequestHead,
+        id: &RequestId,
         now_secs: u64,
         boundary: impl FnOnce() -> u64,
         head: &mut ResponseHead,
@@ -63,7 +66,7 @@ impl Representation<'_> {
             modified_secs: self.modified_secs,
         };
         match version.judge(request) {
-            Condition::Failed => return refuse(request, 412, head),
+            Condition::Failed => return refuse(request, id, 412, head),
             Condition::NotModified => {
                 begin(head, 304);
                 self.push_common(head);
@@ -86,7 +89,7 @@ impl Representation<'_> {
             }
             Selection::Parts(ranges) => self.partial(request, ranges, now_secs, boundary(), head),
             Selection::Unsatisfiable => {
-                let parts = refuse(request, 416, head);
+                let parts = refuse(request, id, 416, head);
                 push(head, "Content-Range", &format!("bytes */{}", self.length));
                 push(head, "Accept-Ranges", "bytes");
                 parts
@@ -205,19 +208,25 @@ pub fn options(head: &mut ResponseHead) -> Vec<Part> {
 
 /// A folder was asked for without the slash at its end: sends the client there (301), for
 /// relative links on its page would lead astray otherwise.
-pub fn redirect(request: &RequestHead, head: &mut ResponseHead) -> Vec<Part> {
+pub fn redirect(request: &RequestHead, id: &RequestId, head: &mut ResponseHead) -> Vec<Part> {
     let Some(location) = folder_location(request.path(), request.query()) else {
-        return refuse(request, 400, head);
+        return refuse(request, id, 400, head);
     };
-    let parts = refuse(request, 301, head);
+    let parts = refuse(request, id, 301, head);
     head.push(b"Location", &location)
         .expect("a path that is percent-encoded is a proper value");
     parts
 }
 
-/// An answer that is no content: this status, and a word of text. To HEAD only its length.
-pub fn refuse(request: &RequestHead, status: u16, head: &mut ResponseHead) -> Vec<Part> {
-    let text: &'static str = match status {
+/// An answer that is no content: this status, and what it means, in the form that the client asks
+/// for and with the name of the request. To HEAD only its length.
+pub fn refuse(
+    request: &RequestHead,
+    id: &RequestId,
+    status: u16,
+    head: &mut ResponseHead,
+) -> Vec<Part> {
+    let text = match status {
         301 => "moved permanently",
         400 => "bad request",
         403 => "forbidden",
@@ -228,13 +237,22 @@ pub fn refuse(request: &RequestHead, status: u16, head: &mut ResponseHead) -> Ve
         503 => "service unavailable",
         _ => "internal error",
     };
+    let form = ErrorForm::of(request);
+    let page = ErrorPage {
+        status,
+        text,
+        id: Some(&id.to_string()),
+        details: None,
+    };
+    let text = page.body(form);
     begin(head, status);
     head.set_content_length(text.len() as u64);
-    push(head, "Content-Type", "text/plain; charset=utf-8");
+    push(head, "Content-Type", form.content_type());
+    push(head, "Vary", ErrorForm::VARY);
     if status == 405 {
         push(head, "Allow", ALLOWED);
     }
-    let text = Part::Text(Cow::Borrowed(text.as_bytes()));
+    let text = Part::Text(Cow::Owned(text.into_bytes()));
     let is_head = request.method() == b"HEAD";
     Some(text).filter(|_| !is_head).into_iter().collect()
 }

@@ -42,6 +42,9 @@ impl ErrorForm {
         Self::wanted(request.field_all(b"accept"))
     }
 
+    /// The value of `Vary` beside it: a cache must not give one client's form to another.
+    pub const VARY: &str = "Accept";
+
     /// The value of `Content-Type`.
     #[must_use]
     pub fn content_type(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::head::token::{decimal, list, trim};
+use crate::head::token::{decimal, list};
 use crate::limits::RANGES_MAX_COUNT;
 
 /// What `Range` comes to for content of some length.
@@ -51,11 +51,11 @@ pub fn select(value: &[u8], length: u64) -> Selection {
     }
 }
 
-/// What follows `bytes=`.
+/// What follows `bytes=`, between which nothing stands.
 fn byte_set(value: &[u8]) -> Option<&[u8]> {
     let equals = memchr::memchr(b'=', value)?;
     let (unit, set) = value.split_at(equals);
-    trim(unit).eq_ignore_ascii_case(b"bytes").then(|| &set[1..])
+    unit.eq_ignore_ascii_case(b"bytes").then(|| &set[1..])
 }
 
 /// RFC 9110 section 14.1.2: the last bytes of nothing are nothing, which is all of it. Only

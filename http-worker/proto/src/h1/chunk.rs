@@ -9,8 +9,6 @@ use crate::limits::{CHUNK_LINE_MAX_BYTES, CHUNK_SIZE_MAX_DIGIT_COUNT};
 pub(super) struct ChunkLine {
     /// Bytes of the chunk; zero for the last.
     pub(super) size: u64,
-    /// What stands between the size and the end of the line.
-    pub(super) extension_bytes: usize,
     /// The line, its CRLF included.
     pub(super) len: usize,
 }
@@ -56,11 +54,7 @@ pub(super) fn line(input: &[u8]) -> Result<Option<ChunkLine>, PeerErrorKind> {
     let size = line[..digits]
         .iter()
         .fold(0, |size, &digit| size << 4 | u64::from(hex(digit)));
-    Ok(Some(ChunkLine {
-        size,
-        extension_bytes: extensions.len(),
-        len: end + 1,
-    }))
+    Ok(Some(ChunkLine { size, len: end + 1 }))
 }
 
 fn hex(digit: u8) -> u8 {

@@ -5,6 +5,7 @@ use crate::content::ErrorForm;
 use crate::date::CachedDate;
 use crate::error::{PeerError, PeerErrorKind};
 use crate::head::{ResponseHead, Version};
+use crate::limits::RETRY_AFTER_SECS;
 use crate::status::reason;
 
 /// How the end of a response's body is told.
@@ -154,12 +155,20 @@ impl Encoder {
         self.date_and_server(false, false, out);
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(form.content_type().as_bytes());
+        out.extend_from_slice(b"\r\nVary: ");
+        out.extend_from_slice(ErrorForm::VARY.as_bytes());
         out.extend_from_slice(b"\r\n");
         content_length(body.len() as u64, out);
         connection(request.version, request.keep_alive && !error.close, out);
         if error.kind == PeerErrorKind::MethodNotAllowed {
             // RFC 9110 section 15.5.6: 405 says what is allowed.
             out.extend_from_slice(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+        }
+        if error.kind == PeerErrorKind::Overloaded {
+            // RFC 9110 section 15.6.4.
+            out.extend_from_slice(b"Retry-After: ");
+            out.extend_from_slice(RETRY_AFTER_SECS.as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(lines);
         out.extend_from_slice(b"\r\n");

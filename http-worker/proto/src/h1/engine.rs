@@ -6,7 +6,7 @@ use super::chunk::{self, ChunkLine};
 use super::{Limits, RequestBody, RequestFacts, parse, trailer};
 use crate::error::{PeerError, PeerErrorKind};
 use crate::head::{Fields, RequestHead};
-use crate::limits::{CHUNK_EXTENSIONS_MAX_BYTES, STREAMED_BODY_MAX_BYTES};
+use crate::limits::{CHUNK_OVERHEAD_MAX_BYTES, STREAMED_BODY_MAX_BYTES};
 
 /// Reads the requests of one connection.
 ///
@@ -49,7 +49,8 @@ pub struct Engine {
     /// The bound of this request's body, if it is not that of the limits.
     body_max_bytes: Option<u64>,
     body_bytes: u64,
-    extension_bytes: usize,
+    /// By how much the frames of this body's chunks outweigh what was in them.
+    overhead_bytes: u64,
 }
 
 /// What is expected next.
@@ -141,7 +142,7 @@ impl Engine {
             empty_lines: 0,
             body_max_bytes: None,
             body_bytes: 0,
-            extension_bytes: 0,
+            overhead_bytes: 0,
         }
     }
 
@@ -167,6 +168,12 @@ impl Engine {
         self.forget_head();
         let _ = self.end();
         true
+    }
+
+    /// Forgives so many bytes of what frames of chunks outweigh their data by, for time that has
+    /// passed: who sends a byte now and then may do so for ever.
+    pub fn forgive(&mut self, bytes: u64) {
+        self.overhead_bytes = self.overhead_bytes.saturating_sub(bytes);
     }
 
     fn body_max_bytes(&self) -> u64 {
@@ -201,6 +208,24 @@ impl Engine {
                     };
                 }
             }
+        }
+    }
+
+    /// How many bytes of a body the next [`poll`](Self::poll) of so many bytes can tell at most:
+    /// for those who have to find room for them first.
+    #[must_use]
+    pub fn body_at_most(&self, input_len: usize) -> usize {
+        match (self.state, self.facts.body) {
+            (State::Body { left } | State::Chunk { left }, _) => at_most(input_len, left),
+            (State::Told | State::Expecting, RequestBody::Length(length)) => {
+                match length <= self.body_max_bytes() {
+                    true => at_most(input_len, length),
+                    false => 0,
+                }
+            }
+            (State::Told | State::Expecting, RequestBody::Chunked)
+            | (State::ChunkLine | State::ChunkEnd, _) => input_len,
+            _ => 0,
         }
     }
 
@@ -282,7 +307,7 @@ impl Engine {
         self.scanned = 0;
         self.empty_lines = 0;
         self.body_bytes = 0;
-        self.extension_bytes = 0;
+        self.overhead_bytes = 0;
     }
 
     fn expecting(&mut self, input: &[u8]) -> Turn {
@@ -313,29 +338,33 @@ impl Engine {
     }
 
     fn chunk_line(&mut self, input: &[u8]) -> Result<Turn, PeerError> {
-        let Some(ChunkLine {
-            size,
-            extension_bytes,
-            len,
-        }) = chunk::line(input)?
-        else {
+        let Some(ChunkLine { size, len }) = chunk::line(input)? else {
             return Ok(Turn::Wait(0));
         };
-        self.extension_bytes += extension_bytes;
-        if self.extension_bytes > CHUNK_EXTENSIONS_MAX_BYTES {
-            return Err(PeerErrorKind::ChunkExtension.into());
-        }
         // Refused before its bytes come. The limit may have been lowered meanwhile.
         if size > self.body_max_bytes().saturating_sub(self.body_bytes) {
             return Err(PeerErrorKind::BodyTooLarge.into());
         }
         self.body_bytes += size;
+        self.weigh_chunk(size, len)?;
         self.state = if size == 0 {
             State::Trailers
         } else {
             State::Chunk { left: size }
         };
         Ok(Turn::Go(len))
+    }
+
+    /// Counts a chunk against what its frame costs. It pays before it has come: nobody profits from
+    /// that, for no other line is read before it has.
+    fn weigh_chunk(&mut self, size: u64, line_len: usize) -> Result<(), PeerErrorKind> {
+        const CRLF: u64 = 2;
+        let frame = line_len as u64 + CRLF;
+        self.overhead_bytes = (self.overhead_bytes + frame).saturating_sub(size);
+        if self.overhead_bytes > CHUNK_OVERHEAD_MAX_BYTES {
+            return Err(PeerErrorKind::ChunkOverhead);
+        }
+        Ok(())
     }
 
     fn chunk(&mut self, input: &[u8], left: u64) -> Turn {

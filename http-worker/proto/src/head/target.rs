@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::token::{is_host_name, is_plain_host_name, survey_target};
+use super::token::{is_host_name, is_path, is_plain_host_name, survey_target};
 use crate::error::PeerErrorKind;
 
 /// Where the parts of a target are, as offsets into it.
@@ -78,7 +78,7 @@ fn path_and_query(target: &[u8], start: usize) -> Result<Target, PeerErrorKind> 
         None => (start..target.len(), None),
     };
     let text = &target[path.clone()];
-    if !percent_signs_are_whole(text) {
+    if !percent_signs_are_whole(text) || !is_path(text) {
         return Err(PeerErrorKind::Target);
     }
     let is_plain = text.starts_with(b"/") && !text.iter().any(|b| matches!(b, b'%' | b'.'));

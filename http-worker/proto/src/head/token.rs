@@ -6,6 +6,10 @@ const TOKEN: u8 = 1;
 const HOST: u8 = 2;
 /// Those of them that are no percent sign.
 const PLAIN_HOST: u8 = 4;
+/// Set for the bytes that no request target has.
+const NO_TARGET: u8 = 8;
+/// Set for the bytes of a target because of which it has to be looked at again.
+const MARK: u8 = 16;
 
 const CLASS: [u8; 256] = classes();
 
@@ -29,6 +33,12 @@ const fn class_of(byte: u8) -> u8 {
     }
     if class & HOST != 0 && byte != b'%' {
         class |= PLAIN_HOST;
+    }
+    if byte <= b' ' || byte >= 0x7f || byte == b'#' {
+        class |= NO_TARGET;
+    }
+    if contains(b"?%.\\\"<>", byte) {
+        class |= MARK;
     }
     class
 }
@@ -71,21 +81,27 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
     !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
 }
 
-/// Bytes that a request target may have, and whether a `?`, a `%` or a `.` is among them, which are
-/// looked for in the same pass. Absent: others are among them, or there are none.
+/// Bytes that a request target may have, and whether some are among them that need another look,
+/// which is found out in the same pass: a `?`, a `%`, a `.`, and what [`is_path`] refuses. Absent:
+/// others are among them, or there are none.
 ///
 /// Wider than RFC 3986, because browsers send some visible characters bare (`|`, `^`, `{`, `"` in
-/// queries, by the URL standard's encode sets) and no reader disagrees about where they end. A
+/// queries, by the URL standard's encode sets) and no reader disagrees about where they end; those
+/// that they never send in a path are refused there, see [`is_path`]. A
 /// `#` is refused: readers differ on whether what follows belongs to the path. So are bytes
 /// above 126: a client has to percent-encode them.
 pub(crate) fn survey_target(bytes: &[u8]) -> Option<bool> {
-    let bad = |byte: u8| (byte <= b' ') | (byte >= 0x7f) | (byte == b'#');
-    let mark = |byte: u8| (byte == b'?') | (byte == b'%') | (byte == b'.');
-    let nothing = (bytes.is_empty(), false);
-    let (is_bad, has_marks) = bytes.iter().fold(nothing, |(is_bad, has_marks), &byte| {
-        (is_bad | bad(byte), has_marks | mark(byte))
-    });
-    (!is_bad).then_some(has_marks)
+    let seen = bytes.iter().fold(0, |seen, &byte| seen | CLASS[byte as usize]);
+    let is_target = !bytes.is_empty() && seen & NO_TARGET == 0;
+    is_target.then_some(seen & MARK != 0)
+}
+
+/// Whether the bytes of a target that are its path may be one. A backslash is another slash to
+/// some readers; quotation marks and angle brackets become markup where somebody shows the path.
+/// Browsers encode all of them.
+pub(crate) fn is_path(bytes: &[u8]) -> bool {
+    let bad = |byte: u8| (byte == b'\\') | (byte == b'"') | (byte == b'<') | (byte == b'>');
+    !bytes.iter().fold(false, |seen, &byte| seen | bad(byte))
 }
 
 /// Bytes that a registered name may have; percent signs are checked apart.

@@ -48,7 +48,8 @@ impl Conn {
             shuttle
                 .response
                 .push(b"Content-Type", form.content_type().as_bytes())
-                .expect("a proper field");
+                .and_then(|()| shuttle.response.push(b"Vary", ErrorForm::VARY.as_bytes()))
+                .expect("proper fields");
             let outlook = Outlook {
                 known_length: Some(page.len() as u64),
                 must_close: cx.is_draining || is_blocked,

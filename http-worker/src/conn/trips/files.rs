@@ -40,7 +40,8 @@ impl Conn {
     /// Opens the file and puts the head, and what can be put there, into the outbox.
     pub(super) fn encode_file(&mut self, at: usize, incoming: Box<Incoming>, cx: &mut Cx) {
         let site = incoming.files.as_ref().expect("it is a request for a file");
-        let body = cx.desk.answer(site, &incoming.head, cx.now, cx.unix_secs);
+        let asked = (&incoming.head, &incoming.id);
+        let body = cx.desk.answer(site, asked, cx.now, cx.unix_secs);
         cx.reports.name_in(cx.desk.head_mut(), &incoming.id);
         let head = cx.desk.head();
         self.trips[at].note_own_answer(head.status(), cx);

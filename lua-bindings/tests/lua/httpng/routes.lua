@@ -194,3 +194,16 @@ local few, many = cost(10), cost(5000)
 jit.on()
 assert(few > 50, few)
 same(many, few)
+
+-- Errors are told in the form that is asked for.
+for _, row in ipairs({
+    { nil, 'text/plain; charset=utf-8', '^not found$' },
+    { '*/*', 'text/plain; charset=utf-8', '^not found$' },
+    { 'application/json', 'application/json', '^{"status":404,"error":"not found","request_id":"a7"}$' },
+    { 'text/html,*/*;q=0.8', 'text/html; charset=utf-8', '<h1>404 Not Found</h1>.*<code>a7</code>' },
+}) do
+    local req = { method = 'GET', path = '/none', id = 'a7', headers = { accept = row[1] } }
+    local a = r(req)
+    same({ a.status, a.headers['content-type'], a.headers.vary }, { 404, row[2], 'Accept' })
+    assert(a.body:find(row[3]), a.body)
+end

@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, select};
 use http_worker::AccessRecord;
 use rustix::fs::OFlags;
 
-use super::format::{Format, line};
+use super::format::{Format, Scribe};
 use super::stats::Stats;
 use crate::clock;
 use crate::limits::{ACCESS_BUFFER_BYTES, ACCESS_FLUSH_MS, ACCESS_IDLE_MS, ACCESS_REPORT_MS};
@@ -86,7 +86,7 @@ fn open(path: &PathBuf) -> io::Result<File> {
 /// The state of the thread.
 pub(super) struct Writer {
     destination: Destination,
-    format: Format,
+    scribe: Scribe,
     stats: Arc<Stats>,
     /// Whole lines, not written yet, and how many.
     lines: Vec<u8>,
@@ -108,7 +108,7 @@ impl Writer {
     pub(super) fn new(destination: Destination, format: Format, stats: Arc<Stats>) -> Self {
         Self {
             destination,
-            format,
+            scribe: Scribe::new(format),
             stats,
             lines: Vec::with_capacity(ACCESS_BUFFER_BYTES),
             count: 0,
@@ -205,7 +205,7 @@ impl Writer {
     }
 
     fn push(&mut self, record: &AccessRecord) {
-        line(self.format, record, &mut self.lines);
+        self.scribe.line(record, &mut self.lines);
         self.count += 1;
         if self.lines.len() >= ACCESS_BUFFER_BYTES {
             self.flush();

@@ -3,6 +3,7 @@
 use super::super::{Coding, Part, Representation};
 use super::request;
 use crate::head::ResponseHead;
+use crate::request_id::RequestId;
 
 const MODIFIED: u64 = 784_111_777;
 const NOW: u64 = MODIFIED + 1000;
@@ -27,7 +28,8 @@ fn file() -> Representation<'static> {
 fn answer(file: &Representation<'_>, method: &str, fields: &str, now: u64) -> String {
     let mut head = ResponseHead::default();
     let request = request(method, "/a.txt", fields);
-    let parts = file.answer(&request, now, || 0xb0, &mut head);
+    let id = RequestId::new(1, 2);
+    let parts = file.answer(&request, &id, now, || 0xb0, &mut head);
     let mut text = head.status().to_string();
     for (name, value) in head.fields() {
         let (name, value) = (
@@ -272,7 +274,7 @@ fn rfc9110_15_3_7_2_several_parts() {
 fn rfc9110_15_5_17_what_is_not_there() {
     assert_eq!(
         answer(&file(), "GET", "Range: bytes=10-", NOW),
-        "416|Content-Type: text/plain; charset=utf-8|Content-Range: bytes */10|\
+        "416|Content-Type: text/plain; charset=utf-8|Vary: Accept|Content-Range: bytes */10|\
          Accept-Ranges: bytes|21||range not satisfiable"
     );
 }

@@ -112,7 +112,8 @@ fn a_folder_without_its_slash_is_elsewhere() {
     ];
     for (target, expected) in cases {
         let mut head = ResponseHead::default();
-        super::super::redirect(&request("GET", target, ""), &mut head);
+        let id = crate::RequestId::default();
+        super::super::redirect(&request("GET", target, ""), &id, &mut head);
         let location = head.fields().find(|(name, _)| *name == b"Location");
         let location = location.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
         assert_eq!(

@@ -73,6 +73,8 @@ fn rfc9110_14_2_what_is_malformed_is_read_over() {
         "bytes=1--2",
         "bytes=0x1-2",
         "bytes 0-1",
+        "bytes =0-1",
+        " bytes=0-1",
         "lines=0-1",
         "bytes=1-2-3",
         "bytes=0 -1",

@@ -198,20 +198,98 @@ fn chunk_size_digits() {
     check_long(&input(CHUNK_SIZE_MAX_DIGIT_COUNT + 1), refused);
 }
 
+/// Chunks of `data` in frames of `frame` bytes, as many as the overhead allows, and a last one
+/// that just fits, and one that does not.
+fn check_overhead(data: &str, frame: usize) {
+    let fixed = format!("{:x}\r\n\r\n", data.len()).len();
+    let extension = match frame - fixed {
+        0 => String::new(),
+        len => format!(";{}", "e".repeat(len - 1)),
+    };
+    let chunk = format!("{:x}{extension}\r\n{data}\r\n", data.len());
+    let last = "0\r\n\r\n".len();
+    let most = usize::try_from(CHUNK_OVERHEAD_MAX_BYTES).unwrap();
+    let count = (most - last) / (frame - data.len());
+    let body = data.repeat(count);
+    let rest = most - last - count * (frame - data.len());
+    let end = |len: usize| match len {
+        0 => "0\r\n\r\n".to_owned(),
+        _ => format!("0;{}\r\n\r\n", "e".repeat(len - 1)),
+    };
+    let told = format!("PUT / 1.1 @a keep chunked / \"{body}\"");
+    // A single byte of extension cannot be.
+    let (fits, beyond) = if rest == 1 {
+        (0, 2)
+    } else {
+        (rest, (rest + 1).max(2))
+    };
+    let input = format!("{CHUNKED}{}{}", chunk.repeat(count), end(fits));
+    check_long(&input, &format!("{told} / end"));
+    let input = format!("{CHUNKED}{}{}", chunk.repeat(count), end(beyond));
+    check_long(&input, &format!("{told} / 400 ChunkOverhead / done"));
+}
+
 #[test]
-fn chunk_extension_bytes_of_a_body() {
-    // Lines of 128 bytes of extension each, then the rest in the last chunk's line.
-    let chunk = format!("1;{}\r\nx\r\n", "e".repeat(127));
-    let chunks = CHUNK_EXTENSIONS_MAX_BYTES / 128;
-    let body = "x".repeat(chunks);
-    let input = format!("{CHUNKED}{}0\r\n\r\n", chunk.repeat(chunks));
-    check_long(
-        &input,
-        &format!("PUT / 1.1 @a keep chunked / \"{body}\" / end"),
-    );
-    let input = format!("{CHUNKED}{}0;e\r\n\r\n", chunk.repeat(chunks));
-    let refused = format!("PUT / 1.1 @a keep chunked / \"{body}\" / 400 ChunkExtension / done");
+fn chunk_overhead_of_a_body() {
+    check_overhead("x", 5);
+    check_overhead("x", 133);
+    check_overhead("xyz", 250);
+    check_overhead("xyz", 5);
+}
+
+/// Five bytes are what their frame costs, and a signature is nothing beside 8 KiB.
+#[test]
+fn chunks_that_bring_what_they_cost_are_not_bounded() {
+    let small = "5\r\nhello\r\n".repeat(10_000);
+    let body = "hello".repeat(10_000);
+    let told = format!("PUT / 1.1 @a keep chunked / \"{body}\" / end");
+    check_long(&format!("{CHUNKED}{small}0\r\n\r\n"), &told);
+    let (extension, data) = ("e".repeat(85), "d".repeat(0x400));
+    let signed = format!("400;{extension}\r\n{data}\r\n").repeat(500);
+    let told = format!("PUT / 1.1 @a keep chunked / \"{}\" / end", data.repeat(500));
+    check_long(&format!("{CHUNKED}{signed}0\r\n\r\n"), &told);
+}
+
+/// A large chunk pays for what was, not for what comes.
+#[test]
+fn chunks_save_nothing_up() {
+    let large = format!("8000\r\n{}\r\n", "d".repeat(0x8000));
+    let tiny = "1\r\nx\r\n";
+    let most = usize::try_from(CHUNK_OVERHEAD_MAX_BYTES).unwrap() / 4;
+    let input = format!("{CHUNKED}{large}{}", tiny.repeat(most + 1));
+    let body = format!("{}{}", "d".repeat(0x8000), "x".repeat(most));
+    let refused = format!("PUT / 1.1 @a keep chunked / \"{body}\" / 400 ChunkOverhead / done");
     check_long(&input, &refused);
+    let input = format!(
+        "{CHUNKED}{}{large}{}0\r\n\r\n",
+        tiny.repeat(most),
+        tiny.repeat(most - 2)
+    );
+    assert!(told(&[input.as_bytes()], Limits::default()).ends_with(" / end"));
+}
+
+#[test]
+fn time_forgives_overhead() {
+    let (mut head, mut trailers) = (RequestHead::default(), Fields::default());
+    let mut engine = Engine::new(Limits::default());
+    let mut send = |engine: &mut Engine, mut input: &[u8]| loop {
+        let step = engine.poll(input, &mut head, &mut trailers);
+        input = &input[step.consumed..];
+        match step.event {
+            Event::NeedMore => return None,
+            Event::Error(error) => return Some(error.kind),
+            _ => {}
+        }
+    };
+    let tiny = b"1\r\nx\r\n";
+    let most = usize::try_from(CHUNK_OVERHEAD_MAX_BYTES).unwrap() / 4;
+    assert_eq!(send(&mut engine, CHUNKED.as_bytes()), None);
+    assert_eq!(send(&mut engine, &tiny.repeat(most)), None);
+    engine.forgive(8);
+    assert_eq!(send(&mut engine, &tiny.repeat(2)), None);
+    engine.forgive(3);
+    let beyond = send(&mut engine, tiny);
+    assert_eq!(beyond, Some(PeerErrorKind::ChunkOverhead));
 }
 
 #[test]

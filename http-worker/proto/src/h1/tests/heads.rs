@@ -145,6 +145,17 @@ const TARGETS: &[Case] = &[
         b"GET /a?{b}|c^\"d` HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /a?{b}|c^\\\"d` 1.1 @a keep / end",
     ),
+    // And these they encode.
+    (
+        b"GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "400 Target / done",
+    ),
+    (
+        b"GET /a\"b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "400 Target / done",
+    ),
+    (b"GET /<a HTTP/1.1\r\nHost: a\r\n\r\n", "400 Target / done"),
+    (b"GET /a> HTTP/1.1\r\nHost: a\r\n\r\n", "400 Target / done"),
     (b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "400 Target / done"),
     (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "400 Target / done"),
     (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "400 Target / done"),

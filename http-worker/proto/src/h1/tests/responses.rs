@@ -416,17 +416,18 @@ fn error_text(kind: PeerErrorKind, facts: &RequestFacts) -> String {
 fn errors() {
     assert_eq!(
         error_text(PeerErrorKind::BodyTooLarge, &GET),
-        "HTTP/1.1 413 Content Too Large|Content-Type: text/plain; charset=utf-8|\
+        "HTTP/1.1 413 Content Too Large|Content-Type: text/plain; charset=utf-8|Vary: Accept|\
          Content-Length: 27|Connection: close||request entity is too large"
     );
     assert_eq!(
         error_text(PeerErrorKind::HeadTooLong, &HEAD),
         "HTTP/1.1 431 Request Header Fields Too Large|\
-         Content-Type: text/plain; charset=utf-8|Content-Length: 31|Connection: close||"
+         Content-Type: text/plain; charset=utf-8|Vary: Accept|\
+         Content-Length: 31|Connection: close||"
     );
     assert_eq!(
         error_text(PeerErrorKind::MethodNotAllowed, &GET),
-        "HTTP/1.1 405 Method Not Allowed|Content-Type: text/plain; charset=utf-8|\
+        "HTTP/1.1 405 Method Not Allowed|Content-Type: text/plain; charset=utf-8|Vary: Accept|\
          Content-Length: 25|Connection: close|Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS||\
          the method is not allowed"
     );
