@@ -91,7 +91,9 @@ pub(crate) fn is_value(bytes: &[u8]) -> bool {
 /// `#` is refused: readers differ on whether what follows belongs to the path. So are bytes
 /// above 126: a client has to percent-encode them.
 pub(crate) fn survey_target(bytes: &[u8]) -> Option<bool> {
-    let seen = bytes.iter().fold(0, |seen, &byte| seen | CLASS[byte as usize]);
+    let seen = bytes
+        .iter()
+        .fold(0, |seen, &byte| seen | CLASS[byte as usize]);
     let is_target = !bytes.is_empty() && seen & NO_TARGET == 0;
     is_target.then_some(seen & MARK != 0)
 }
