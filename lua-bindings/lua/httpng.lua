@@ -288,7 +288,7 @@ function httpng.shutdown(timeout)
     error(err, 0)
 end
 
----Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
+---Counters of this Lua thread at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
 ---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
@@ -297,6 +297,12 @@ end
 ---lost.
 ---@return table<string, integer>
 function httpng.stats() return core.stats() end
+
+---Which Lua thread of the process this is, from 1, and how many there are: `--tx` says that. The
+---program runs in each of them, and they share no variables.
+---@return integer index
+---@return integer count
+function httpng.tx() return core.tx() end
 
 ---Ends threads that a reload made too many now: their connections are reset. Returns when they are
 ---gone; until then the fiber waits, also for their handlers. Those that have not ended after

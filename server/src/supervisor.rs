@@ -8,6 +8,7 @@
 
 mod change;
 mod crew;
+mod listening;
 mod numbers;
 mod reporting;
 mod tally;
@@ -29,7 +30,9 @@ use crate::bells::TxBell;
 use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::logging::access::{AccessOptions, Hub};
+use crate::ports::{Ports, Stand};
 use crate::sockets::{self, Place, Sockets};
+use crate::team::Seat;
 use crew::Crew;
 use numbers::Numbers;
 use reporting::Access;
@@ -58,6 +61,12 @@ pub struct Overrides {
     pub access_hub: Hub,
     /// Show clients why handlers failed.
     pub is_development: bool,
+    /// Which Lua thread this is, of how many.
+    pub seat: Seat,
+    /// Where all of them listen.
+    pub ports: Ports,
+    /// Counts the connections of each address, over the workers of all of them.
+    pub guests: Arc<Guests>,
 }
 
 /// A handle on the workers. Clones are the same supervisor; all live on the Lua thread.
@@ -67,8 +76,8 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
-    /// Counts the connections of each address, over all workers.
-    guests: Arc<Guests>,
+    /// What the other Lua threads know of this one.
+    stand: Stand,
     /// Who serves now.
     crew: Crew,
     /// Who became too many and has not ended yet.
@@ -98,10 +107,12 @@ struct Inner {
 impl Supervisor {
     /// Nobody serves yet. `bell` wakes the Lua thread, wherever it sleeps.
     pub fn new(overrides: Overrides, bell: Arc<TxBell>) -> Self {
+        let to_us = Arc::clone(&bell) as Arc<dyn Doorbell>;
+        let stand = overrides.ports.stand(overrides.seat.index, to_us);
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
-            guests: Arc::default(),
+            stand,
             crew: Crew::default(),
             leaving: Crew::default(),
             numbers: Numbers::default(),
@@ -172,7 +183,7 @@ impl Supervisor {
         self.end();
         let mut inner = self.0.borrow_mut();
         inner.draining = true;
-        inner.sockets = None;
+        inner.stop_listening();
         inner.command_all(|| Command::Drain { deadline_ms: None });
     }
 
@@ -237,6 +248,11 @@ impl HttpControl for Supervisor {
         self.0.borrow().overrides.is_development
     }
 
+    fn seat(&self) -> (u16, u16) {
+        let Seat { index, count } = self.0.borrow().overrides.seat;
+        (index, count)
+    }
+
     fn stats(&self) -> Vec<(&'static str, u64)> {
         let tally = self.tally();
         let inner = self.0.borrow();
@@ -285,7 +301,7 @@ impl Inner {
         }
         let workers = usize::from(config.threads.max(1));
         let log = self.open_log(config)?;
-        let sockets = Sockets::open(config, &tls, workers)?;
+        let sockets = Sockets::open(config, &tls, workers, &self.stand)?;
         self.access.replace(log);
         self.routes = routes;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
@@ -340,7 +356,7 @@ impl Inner {
             crew.embedded = Some((Box::new(worker.embed(worker_end)), bell));
             return Ok(tx_end);
         }
-        let name = format!("http-{index}");
+        let name = self.overrides.seat.worker_name(index);
         let (worker, to_worker) = Worker::new(self.worker_config(config, name, listeners))?;
         if let Some(watch) = &self.overrides.watch {
             watch.add_bell(Arc::clone(&to_worker));
@@ -381,8 +397,8 @@ impl Inner {
             .map(|watch| watch.witness(Shore::Worker));
         WorkerConfig {
             name,
-            limits: limits(config),
-            guests: Arc::clone(&self.guests),
+            limits: limits(config, self.overrides.seat),
+            guests: Arc::clone(&self.overrides.guests),
             listeners,
             routes: Arc::clone(&self.routes),
             witness,
@@ -406,7 +422,7 @@ impl Inner {
 
     fn stop(&mut self, deadline: Option<Instant>) {
         self.draining = true;
-        self.sockets = None;
+        self.stop_listening();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         self.command_all(|| match left {
             Some(left) if !left.is_zero() => {

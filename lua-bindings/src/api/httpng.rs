@@ -33,6 +33,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("give_up_leaving", verb(give_up_leaving)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
+    ("tx", verb(tx)),
 ];
 
 /// See `lua/httpng/listen.lua`.
@@ -286,6 +287,14 @@ fn stats(stack: &mut Stack) -> Outcome {
         stack.set_field(-2, name);
     }
     Ok(1)
+}
+
+/// `tx()`: which Lua thread this is, and of how many.
+fn tx(stack: &mut Stack) -> Outcome {
+    let (index, count) = realm().control.borrow().seat();
+    stack.push_number(f64::from(index));
+    stack.push_number(f64::from(count));
+    Ok(2)
 }
 
 /// Reads a table that the Lua half made.

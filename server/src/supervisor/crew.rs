@@ -27,6 +27,11 @@ impl Crew {
         self.threads.len()
     }
 
+    /// How many listen.
+    pub(super) fn size(&self) -> usize {
+        self.threads_count().max(1)
+    }
+
     fn has_ended_thread(&self) -> bool {
         self.threads.iter().any(WorkerHandle::is_finished)
     }
