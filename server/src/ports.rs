@@ -106,10 +106,11 @@ pub enum Parting {
 }
 
 impl Board {
-    /// Where others listen for whom `wanted` was asked, and `tx` does not yet.
+    /// Where others listen who wanted the same, or who were given it, and `tx` does not yet.
     pub fn joinable(&self, wanted: SocketAddr, tx: u16) -> Option<SocketAddr> {
-        let mut places = self.places.iter();
-        let place = places.find(|place| place.wanted == wanted && !place.holders.contains(&tx));
+        let is_it = |place: &&Shared| [place.wanted, place.addr].contains(&wanted);
+        let mut places = self.places.iter().filter(is_it);
+        let place = places.find(|place| !place.holders.contains(&tx));
         place.map(|place| place.addr)
     }
 

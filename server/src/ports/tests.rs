@@ -166,6 +166,7 @@ fn one_wish_is_joined_once_by_each() {
         assert_eq!(board.joinable(wanted, 1), None);
         board.hold(wanted, *addr, 1, socket);
     }
+    assert_eq!(board.joinable(addrs[1], 3), Some(addrs[1]), "by its port");
     for (addr, socket) in addrs.iter().zip(&sockets) {
         assert_eq!(board.joinable(wanted, 2), Some(*addr));
         board.hold(wanted, *addr, 2, socket);

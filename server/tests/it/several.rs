@@ -571,6 +571,34 @@ fn connections_of_one_address_are_counted_over_all() {
 }
 
 #[test]
+fn memory_for_bodies_is_shared_out() {
+    let options = "cfg { max_buffered_bodies = 131072, max_body_len = 65536 }";
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n";
+    for (count, status) in [(1, 200), (2, 503)] {
+        let server = start(options, PLAIN[1], count, &[]);
+        let to_the_first = || loop {
+            let mut client = server.connect();
+            if tx_of(&mut client) == 1 {
+                return client;
+            }
+        };
+        let mut first = to_the_first();
+        first.send(head);
+        first.send(vec![b'a'; 39_999]);
+        // Whether its bytes have come nobody else can see: ask until they have.
+        eventually("the second one is answered so", || {
+            let mut second = to_the_first();
+            second.send_what_is_taken(head.as_bytes());
+            second.send_what_is_taken(&[b'b'; 40_000]);
+            second.response().head.status == status
+        });
+        first.send("a");
+        assert_eq!(first.response().head.status, 200);
+        assert_eq!(server.stop(), 0);
+    }
+}
+
+#[test]
 fn they_write_one_access_log_and_open_it_anew_together() {
     let folder = tempfile::tempdir().unwrap();
     let (path, moved) = (folder.path().join("log"), folder.path().join("moved"));
