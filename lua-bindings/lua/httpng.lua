@@ -295,8 +295,14 @@ end
 ---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer,
 ---`draining`, which is 1 when the server ends, and `access_dropped`, the lines that the access log
 ---lost.
+---With `'all'` the sums over all Lua threads, from `connections` to `bytes_out`.
+---@param of? 'all'
 ---@return table<string, integer>
-function httpng.stats() return core.stats() end
+function httpng.stats(of)
+    if of == 'all' then return core.stats_of_all() end
+    if of ~= nil then error("httpng.stats: 'all' or nothing is expected", 2) end
+    return core.stats()
+end
 
 ---Which Lua thread of the process this is, from 1, and how many there are: `--tx` says that. The
 ---program runs in each of them, and they share no variables.

@@ -214,4 +214,9 @@ pub trait HttpControl {
     fn stats(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
+
+    /// Those of them that count for all Lua threads of the process together.
+    fn stats_of_all(&self) -> Vec<(&'static str, u64)> {
+        self.stats()
+    }
 }

@@ -17,7 +17,7 @@ use httpng::logging;
 use httpng::logging::access::{AccessOptions, Hub};
 use httpng::ports::Ports;
 use httpng::signals::{self, StopFlag};
-use httpng::supervisor::Overrides;
+use httpng::supervisor::{Overrides, Totals};
 use httpng::team::{self, Seat, Stop};
 use httpng::tx::{Ending, Options, Program};
 use lua_bindings::{ListenAddr, TlsPairs};
@@ -111,6 +111,7 @@ struct Common {
     is_development: bool,
     ports: Ports,
     guests: Arc<Guests>,
+    totals: Totals,
 }
 
 impl Common {
@@ -125,6 +126,7 @@ impl Common {
             is_development: args.dev,
             ports: Ports::default(),
             guests: Arc::default(),
+            totals: Totals::default(),
         })
     }
 
@@ -141,6 +143,7 @@ impl Common {
             seat,
             ports: self.ports.clone(),
             guests: Arc::clone(&self.guests),
+            totals: self.totals.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod numbers;
 mod reporting;
 mod tally;
 mod terms;
+mod totals;
 
 use std::cell::RefCell;
 use std::io;
@@ -38,6 +39,7 @@ use numbers::Numbers;
 use reporting::Access;
 pub use tally::Tally;
 use terms::{limits, room, routes};
+pub use totals::Totals;
 
 /// Why nobody is started once the program ends.
 pub const ENDING: &str = "the program is ending: no server is started any more";
@@ -67,6 +69,8 @@ pub struct Overrides {
     pub ports: Ports,
     /// Counts the connections of each address, over the workers of all of them.
     pub guests: Arc<Guests>,
+    /// What the workers of all of them counted.
+    pub totals: Totals,
 }
 
 /// A handle on the workers. Clones are the same supervisor; all live on the Lua thread.
@@ -254,25 +258,19 @@ impl HttpControl for Supervisor {
     }
 
     fn stats(&self) -> Vec<(&'static str, u64)> {
-        let tally = self.tally();
+        let mut named = self.tally().named();
         let inner = self.0.borrow();
-        vec![
-            ("connections", tally.connections),
-            ("accepted", tally.accepted),
-            ("responses", tally.responses),
-            ("errors", tally.errors),
-            ("shuttles", tally.shuttles),
-            ("clients_gone", tally.clients_gone),
-            ("refused", tally.refused),
-            ("evicted", tally.evicted),
-            ("timeouts", tally.timeouts),
-            ("bytes_in", tally.bytes_in),
-            ("bytes_out", tally.bytes_out),
+        named.extend([
             ("threads", inner.crew.threads_count() as u64),
             ("threads_ending", inner.leaving.threads_count() as u64),
             ("draining", u64::from(inner.draining)),
             ("access_dropped", inner.access.dropped()),
-        ]
+        ]);
+        named
+    }
+
+    fn stats_of_all(&self) -> Vec<(&'static str, u64)> {
+        self.0.borrow().overrides.totals.sum().named()
     }
 }
 
@@ -371,6 +369,7 @@ impl Inner {
     fn enlist(&mut self, recruits: Crew) {
         self.crew.join_with(recruits);
         self.hang_bell();
+        self.publish();
     }
 
     /// The Lua thread is rung where it sleeps.
@@ -409,8 +408,12 @@ impl Inner {
 
     /// Takes leave of those that became too many and have ended. Whether some are left.
     fn is_shrinking(&mut self) -> bool {
+        let before = self.leaving.count();
         if self.leaving.reap(&mut self.past) {
             self.hang_bell();
+        }
+        if self.leaving.count() != before {
+            self.publish();
         }
         !self.leaving.is_empty()
     }
@@ -437,8 +440,12 @@ impl Inner {
 
     /// Takes leave of the workers that have ended.
     fn stopped(&mut self) -> bool {
+        let before = self.crew.count();
         if self.crew.reap(&mut self.past) {
             self.hang_bell();
+        }
+        if self.crew.count() != before {
+            self.publish();
         }
         !self.is_shrinking() && self.crew.is_empty()
     }

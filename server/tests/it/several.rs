@@ -28,7 +28,9 @@ local routes = {
         while true do end
     end,
     ['/fail'] = function() failing:put(true) end,
-    ['/connections'] = function() return { body = tostring(httpng.stats().connections) } end,
+    ['/accepted'] = function()
+        return { body = httpng.stats().accepted .. ' of ' .. httpng.stats('all').accepted }
+    end,
 }
 local generation = 0
 local function handler()
@@ -566,6 +568,40 @@ fn connections_of_one_address_are_counted_over_all() {
         }
         drop(held);
         eventually("a place is free", || visit(server.addr) == Visit::Served);
+        assert_eq!(server.stop(), 0);
+    }
+}
+
+#[test]
+fn counters_are_each_ones_own_and_can_be_summed() {
+    for setup in PLAIN {
+        // The third one ends after it has served: what it counted stays.
+        let more = "
+            cfg {}
+            if tx == 3 then
+                failing:get()
+                httpng.shutdown()
+                log.info('is down')
+            end";
+        let server = start(more, setup, 3, &[]);
+        let mut clients = one_to_each(&server, 3);
+        let mut asked = |tx: &usize| {
+            let client = clients.get_mut(tx).unwrap();
+            client.get("/accepted");
+            let text = client.response().text();
+            let (own, all) = text.split_once(" of ").unwrap();
+            [own, all].map(|number| number.parse::<usize>().unwrap())
+        };
+        let answers = [1, 2, 3].each_ref().map(&mut asked);
+        let sum: usize = answers.iter().map(|[own, _]| own).sum();
+        assert_eq!(answers.map(|[_, all]| all), [sum; 3], "{setup:?}");
+        let mut third = clients.remove(&3).unwrap();
+        third.get("/fail");
+        server.wait_line("is down");
+        let client = clients.get_mut(&1).unwrap();
+        client.get("/accepted");
+        let text = client.response().text();
+        assert!(text.ends_with(&format!(" of {sum}")), "{sum}: {text}");
         assert_eq!(server.stop(), 0);
     }
 }
