@@ -9,6 +9,9 @@ local function env(name)
     return value
 end
 
+local work = dofile(arg[0]:match('^(.*)/') .. '/work.lua')
+local loops = tonumber(env 'BENCH_LOOPS_PER_US')
+
 local octets = { ['content-type'] = 'application/octet-stream' }
 local text = { ['content-type'] = 'text/plain' }
 local part = ('x'):rep(16 * 1024)
@@ -18,6 +21,14 @@ local body_1m = ('x'):rep(1024 * 1024)
 
 local routes = {
     ['/hello'] = function()
+        return { status = 200, headers = text, body = 'Hello, World!\n' }
+    end,
+    ['/lua20'] = function()
+        work(20 * loops)
+        return { status = 200, headers = text, body = 'Hello, World!\n' }
+    end,
+    ['/lua100'] = function()
+        work(100 * loops)
         return { status = 200, headers = text, body = 'Hello, World!\n' }
     end,
     ['/64k'] = function()

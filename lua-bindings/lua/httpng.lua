@@ -288,15 +288,27 @@ function httpng.shutdown(timeout)
     error(err, 0)
 end
 
----Counters at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
+---Counters of this Lua thread at this moment: `requests` that came to Lua, `open_requests`, `handler_errors`, `pins`
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
 ---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
 ---`bytes_in`, `bytes_out`, `threads` that serve, `threads_ending` after a reload with fewer,
 ---`draining`, which is 1 when the server ends, and `access_dropped`, the lines that the access log
 ---lost.
+---With `'all'` the sums over all Lua threads, from `connections` to `bytes_out`.
+---@param of? 'all'
 ---@return table<string, integer>
-function httpng.stats() return core.stats() end
+function httpng.stats(of)
+    if of == 'all' then return core.stats_of_all() end
+    if of ~= nil then error("httpng.stats: 'all' or nothing is expected", 2) end
+    return core.stats()
+end
+
+---Which Lua thread of the process this is, from 1, and how many there are: `--tx` says that. The
+---program runs in each of them, and they share no variables.
+---@return integer index
+---@return integer count
+function httpng.tx() return core.tx() end
 
 ---Ends threads that a reload made too many now: their connections are reset. Returns when they are
 ---gone; until then the fiber waits, also for their handlers. Those that have not ended after

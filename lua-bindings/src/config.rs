@@ -208,8 +208,18 @@ pub trait HttpControl {
         false
     }
 
+    /// Which Lua thread of how many this is, both from 1. They share nothing that Lua sees.
+    fn seat(&self) -> (u16, u16) {
+        (1, 1)
+    }
+
     /// Counters of the network side, by the names that `httpng.stats()` gives them.
     fn stats(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
+    }
+
+    /// Those of them that count for all Lua threads of the process together.
+    fn stats_of_all(&self) -> Vec<(&'static str, u64)> {
+        self.stats()
     }
 }

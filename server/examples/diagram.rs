@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         print!("{}", render(&member.title(), &member.marks()));
         return ExitCode::SUCCESS;
     }
-    httpng::logging::install(log::LevelFilter::Warn);
+    httpng::logging::install(log::LevelFilter::Warn, false);
     match httpng::drawing::play(member, PATIENCE) {
         Ok(marks) => {
             print!("{}", render(&member.title(), &marks));

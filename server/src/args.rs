@@ -52,6 +52,13 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(0..=i64::from(limits::THREADS_MAX_COUNT)))]
     pub threads: Option<u16>,
 
+    /// Number of Lua threads, each with its own Lua state and workers; auto: one per processor
+    ///
+    /// The program runs once in each, and the kernel spreads connections between them. They share
+    /// no variables: what a handler keeps in Lua is known only where it ran.
+    #[arg(long, value_name = "K", default_value = "1", value_parser = tx_count)]
+    pub tx: TxArg,
+
     /// How long running requests may go on after SIGINT or SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds,
           allow_hyphen_values = true)]
@@ -140,6 +147,9 @@ impl Args {
                 "an https:// address in --listen needs --cert and --key",
             ));
         }
+        if self.draw.is_some() && self.tx != TxArg::Count(1) {
+            return Err(usage("--draw is for one Lua thread, not for --tx"));
+        }
         if self.cert.is_some() && !asks_https {
             return Err(usage(
                 "--cert and --key are for https:// addresses of --listen",
@@ -152,6 +162,28 @@ impl Args {
 fn usage(message: &str) -> clap::Error {
     use clap::CommandFactory as _;
     Args::command().error(clap::error::ErrorKind::MissingRequiredArgument, message)
+}
+
+/// How many Lua threads are asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TxArg {
+    /// As many as there are processors.
+    Auto,
+    /// So many.
+    Count(u16),
+}
+
+impl TxArg {
+    /// How many that is on a machine with so many processors.
+    pub fn count(self, processors: usize) -> u16 {
+        match self {
+            Self::Auto => {
+                let processors = u16::try_from(processors).unwrap_or(u16::MAX);
+                processors.clamp(1, limits::TX_MAX_COUNT)
+            }
+            Self::Count(count) => count,
+        }
+    }
 }
 
 /// One `--listen`: scheme, host and port, not yet resolved.
@@ -216,6 +248,16 @@ fn unbracketed(host: &str) -> Result<String, &'static str> {
         return Err("expected PORT, HOST:PORT or [IPV6]:PORT, https:// may stand in front");
     }
     Ok(host.to_owned())
+}
+
+fn tx_count(text: &str) -> Result<TxArg, String> {
+    let most = limits::TX_MAX_COUNT;
+    if text == "auto" {
+        return Ok(TxArg::Auto);
+    }
+    let count = text.parse().ok().filter(|count| (1..=most).contains(count));
+    let count = count.ok_or_else(|| format!("expected auto or a number from 1 to {most}"))?;
+    Ok(TxArg::Count(count))
 }
 
 fn level(text: &str) -> Result<log::LevelFilter, &'static str> {

@@ -1,4 +1,4 @@
-//! The doorbell of the Lua thread, which sleeps in one of two places.
+//! The doorbell of a Lua thread, which sleeps in one of two places, and those of all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,5 +31,24 @@ impl Doorbell for TxBell {
         if let Some(bell) = &*self.embedded.lock().unwrap_or_else(PoisonError::into_inner) {
             bell.ring();
         }
+    }
+}
+
+/// The bells of all Lua threads, for those who have to wake each of them. Clones are the same.
+#[derive(Clone, Default)]
+pub struct TxBells(Arc<Mutex<Vec<Arc<dyn Doorbell>>>>);
+
+impl TxBells {
+    /// From now on this one is rung too.
+    pub fn add(&self, bell: Arc<dyn Doorbell>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(bell);
+    }
+}
+
+impl Doorbell for TxBells {
+    fn ring(&self) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().for_each(|bell| bell.ring());
     }
 }

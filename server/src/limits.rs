@@ -3,6 +3,14 @@
 /// Worker threads: as many as `httpng.cfg` takes. More than cores never pays; each costs a link.
 pub const THREADS_MAX_COUNT: u16 = 256;
 
+/// Lua threads of a process (`--tx`). More than processors never pays; each costs a Lua machine,
+/// and workers and sockets of its own.
+pub const TX_MAX_COUNT: u16 = 256;
+
+/// Stack of a Lua thread that is not the main thread: as much as that one has by default. It is
+/// address space; fibers have stacks of their own.
+pub const TX_STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Berths of a worker's link, at least: what `max_shuttles_per_thread` is unless it is set, so that
 /// it can be lowered and raised up to this while the worker runs. Beyond it a reload replaces the
 /// workers. About 3 MiB.

@@ -1,7 +1,7 @@
 //! The sink behind the `log` facade: one line per message on standard error.
 //!
 //! ```text
-//! 2026-11-22T11:02:59.120Z INFO  server: listening on http://0.0.0.0:3300
+//! 2026-11-22T11:02:59.120Z INFO  httpng: listening on http://0.0.0.0:3300
 //! ```
 
 use std::io::Write as _;
@@ -11,15 +11,19 @@ use log::LevelFilter;
 pub mod access;
 
 /// Installs the sink for the whole process. A second call changes nothing: one process, one log.
-pub fn install(level: LevelFilter) {
+/// With `names_threads` each line says which thread it comes from.
+pub fn install(level: LevelFilter, names_threads: bool) {
     let installed = env_logger::Builder::new()
         .filter_level(level)
-        .format(|out, record| {
+        .format(move |out, record| {
             let target = short_target(record.target());
             let time = out.timestamp_millis();
+            let thread = std::thread::current();
+            let thread = thread.name().filter(|_| names_threads).unwrap_or_default();
+            let gap = if thread.is_empty() { "" } else { " " };
             writeln!(
                 out,
-                "{time} {:<5} {target}: {}",
+                "{time} {:<5} {thread}{gap}{target}: {}",
                 record.level(),
                 one_line(record.args())
             )

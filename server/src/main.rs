@@ -7,23 +7,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use http_worker::Guests;
 use httpng::args::{Args, ListenArg};
+use httpng::bells::TxBells;
 use httpng::drawing::{DrawFile, Watch};
 use httpng::exit::Exit;
 use httpng::limits;
-use httpng::logging::{self, access::Hub};
+use httpng::logging;
+use httpng::logging::access::{AccessOptions, Hub};
+use httpng::ports::Ports;
 use httpng::signals::{self, StopFlag};
-use httpng::supervisor::Overrides;
-use httpng::tx::{self, Ending, Options, Program};
+use httpng::supervisor::{Overrides, Totals};
+use httpng::team::{self, Seat, Stop};
+use httpng::tx::{Ending, Options, Program};
 use lua_bindings::{ListenAddr, TlsPairs};
 
 fn main() -> ExitCode {
     let args = Args::parse()
         .validated()
         .unwrap_or_else(|error| error.exit());
-    logging::install(args.log_level);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let tx_count = args.tx.count(processors);
+    logging::install(args.log_level, tx_count > 1);
     let hub = Hub::default();
-    let ending = serve(&args, &hub).unwrap_or_else(|ending| ending);
+    let ending = serve(&args, tx_count, &hub).unwrap_or_else(|ending| ending);
     hub.finish(Duration::from_millis(limits::ACCESS_END_MS));
     if let Some(message) = &ending.message {
         say(message);
@@ -46,26 +53,39 @@ fn raise_descriptors() {
     }
 }
 
-fn serve(args: &Args, hub: &Hub) -> Result<Ending, Ending> {
+fn serve(args: &Args, tx_count: u16, hub: &Hub) -> Result<Ending, Ending> {
     raise_descriptors();
-    let stop = StopFlag::default();
-    let flag = stop.clone();
-    let reopens = hub.clone();
-    let hard_limit = args.drain_timeout + Duration::from_millis(limits::DRAIN_GRACE_MS);
     let program = match args.file() {
         Some(file) => Program::File(file, program_args(args)?),
         None => Program::demo(),
     };
-    let options = Options {
-        program,
-        overrides: overrides(args, hub)?,
-        on_bell: Some(Box::new(move |bell| {
-            signals::watch(flag, bell, hard_limit, reopens)
-        })),
-        drain_timeout: args.drain_timeout,
-        stuck_after: args.stuck_after,
+    let common = Common::of(args, hub)?;
+    let stop = Stop {
+        flag: StopFlag::default(),
+        bells: TxBells::default(),
+        hard_limit: args.drain_timeout + Duration::from_millis(limits::DRAIN_GRACE_MS),
     };
-    Ok(tx::run(options, stop))
+    watch_signals(&stop, hub)?;
+    let bells = stop.bells.clone();
+    let (drain_timeout, stuck_after) = (args.drain_timeout, args.stuck_after);
+    let options = move |seat| {
+        let bells = bells.clone();
+        Options {
+            program: program.clone(),
+            overrides: common.overrides(seat),
+            on_bell: Some(Box::new(move |bell| bells.add(bell))),
+            drain_timeout,
+            stuck_after,
+        }
+    };
+    Ok(team::run(tx_count, options, &stop))
+}
+
+fn watch_signals(stop: &Stop, hub: &Hub) -> Result<(), Ending> {
+    let wake = Arc::new(stop.bells.clone());
+    let watched = signals::watch(stop.flag.clone(), wake, stop.hard_limit, hub.clone());
+    let refused = |error| format!("cannot watch for signals: {error}");
+    watched.map_err(|error| Ending::failed(Exit::Environment, refused(error)))
 }
 
 /// Lua strings are bytes, but the arguments of a program travel as text here.
@@ -80,17 +100,52 @@ fn program_args(args: &Args) -> Result<Vec<String>, Ending> {
     })
 }
 
-fn overrides(args: &Args, hub: &Hub) -> Result<Overrides, Ending> {
-    Ok(Overrides {
-        listeners: listeners(args)?,
-        threads: args.workers(),
-        check: args.check,
-        watch: watch(args)?,
-        on_listen: None,
-        access_log: args.access_options(),
-        access_hub: hub.clone(),
-        is_development: args.dev,
-    })
+/// What the command line decides for every Lua thread, and what belongs to all of them.
+struct Common {
+    listeners: Option<Vec<ListenAddr>>,
+    threads: Option<u16>,
+    check: bool,
+    watch: Option<Arc<dyn Watch>>,
+    access_log: Option<AccessOptions>,
+    access_hub: Hub,
+    is_development: bool,
+    ports: Ports,
+    guests: Arc<Guests>,
+    totals: Totals,
+}
+
+impl Common {
+    fn of(args: &Args, hub: &Hub) -> Result<Self, Ending> {
+        Ok(Self {
+            listeners: listeners(args)?,
+            threads: args.workers(),
+            check: args.check,
+            watch: watch(args)?,
+            access_log: args.access_options(),
+            access_hub: hub.clone(),
+            is_development: args.dev,
+            ports: Ports::default(),
+            guests: Arc::default(),
+            totals: Totals::default(),
+        })
+    }
+
+    fn overrides(&self, seat: Seat) -> Overrides {
+        Overrides {
+            listeners: self.listeners.clone(),
+            threads: self.threads,
+            check: self.check,
+            watch: self.watch.clone(),
+            on_listen: None,
+            access_log: self.access_log.clone(),
+            access_hub: self.access_hub.clone(),
+            is_development: self.is_development,
+            seat,
+            ports: self.ports.clone(),
+            guests: Arc::clone(&self.guests),
+            totals: self.totals.clone(),
+        }
+    }
 }
 
 fn listeners(args: &Args) -> Result<Option<Vec<ListenAddr>>, Ending> {

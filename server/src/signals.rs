@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once. SIGUSR1 and
 //! SIGHUP: access logs are opened anew. A SIGHUP that was ignored when the program began stays so.
 //!
-//! A thread of its own waits for them. The Lua thread may be in a loop that never yields, so
+//! A thread of its own waits for them. A Lua thread may be in a loop that never yields, so
 //! neither the second signal nor the bound of the drain may depend on it.
 
 use std::io;
@@ -20,13 +20,24 @@ use crate::logging::access::Hub;
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<AtomicI32>);
 
+/// No signal: another Lua thread of this process has failed.
+const FAILURE: i32 = -1;
+
 impl StopFlag {
-    /// Asks for an end as this signal does. Returns whether somebody had asked before.
+    /// Asks for an end as this signal does. Returns whether a signal had asked before.
     pub fn ask(&self, signal: i32) -> bool {
-        self.0.swap(signal, Ordering::SeqCst) != 0
+        self.0.swap(signal, Ordering::SeqCst) > 0
     }
 
-    /// The signal that came, if one came.
+    /// Asks the other Lua threads for an end, because one has failed, unless somebody has asked
+    /// before.
+    pub fn fail(&self) {
+        let (order, known) = (Ordering::SeqCst, Ordering::SeqCst);
+        // Whoever has asked before goes on to be the reason.
+        let _ = self.0.compare_exchange(0, FAILURE, order, known);
+    }
+
+    /// The signal that came, or what [`name`] knows as one, if it is to end.
     pub fn asked(&self) -> Option<i32> {
         match self.0.load(Ordering::SeqCst) {
             0 => None,
@@ -36,7 +47,7 @@ impl StopFlag {
 }
 
 /// Starts the thread that waits for signals. `wake` is rung when the first one came; `hard_limit`
-/// later the process ends by itself, whatever the Lua thread does.
+/// later the process ends by itself, whatever the Lua threads do.
 ///
 /// # Errors
 /// When the handlers cannot be installed or the thread cannot be started.
@@ -93,6 +104,7 @@ pub fn name(signal: i32) -> &'static str {
     match signal {
         SIGINT => "SIGINT",
         SIGTERM => "SIGTERM",
+        FAILURE => "another Lua thread has failed",
         _ => "a signal",
     }
 }

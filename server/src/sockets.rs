@@ -8,13 +8,17 @@ use std::sync::Arc;
 use http_worker::{Listener, SPREADS_BY_PORT, TlsConfig, TlsOptions, TlsVersion, bind};
 use lua_bindings::{ListenAddr, ServerConfig, TlsPairs};
 
-/// The listening sockets of a server, for as long as it serves.
+use crate::ports::{Board, Parting, Stand};
+
+/// The listening sockets of one Lua thread, for as long as it serves.
 ///
 /// Workers get second handles of them. So a worker that ends closes nothing: what the kernel has
 /// queued in a socket is for the next worker that gets a handle of it. A socket that was closed
-/// would reset those clients, at however good a moment that is done.
+/// would reset those clients, at however good a moment that is done. What is left to it by other
+/// Lua threads ([`Board::leave`]) is not here but on the board.
 #[derive(Debug)]
 pub struct Sockets {
+    stand: Stand,
     /// Each set listens at all places. There is one per worker of the time when there were the
     /// most, or only one where the kernel does not spread connections over sockets of one port.
     sets: Vec<Vec<Listener>>,
@@ -37,8 +41,14 @@ impl Sockets {
     ///
     /// # Errors
     /// One line: the step that failed, the address, the system's reason.
-    pub fn open(config: &ServerConfig, tls: &TlsConfigs, workers: usize) -> Result<Self, String> {
+    pub fn open(
+        config: &ServerConfig,
+        tls: &TlsConfigs,
+        workers: usize,
+        stand: &Stand,
+    ) -> Result<Self, String> {
         let nothing = Self {
+            stand: stand.clone(),
             sets: vec![Vec::new()],
             places: Vec::new(),
         };
@@ -57,25 +67,44 @@ impl Sockets {
         workers: usize,
     ) -> Result<Self, String> {
         let mut new = Self {
+            stand: self.stand.clone(),
             sets: self.sets.iter().map(|_| Vec::new()).collect(),
             places: Vec::new(),
         };
+        // Another thread of this process may want the same addresses at this moment: each asks
+        // whether they are free by binding them for itself alone.
+        let mut board = self.stand.board();
+        let filled = new.fill(self, config, tls, &mut board);
+        let filled = filled.and_then(|()| new.grow_with(workers, &mut board));
+        if let Err(error) = filled {
+            new.leave(&mut board);
+            return Err(error.to_string());
+        }
+        drop(board);
+        Ok(new)
+    }
+
+    fn fill(
+        &mut self,
+        before: &Self,
+        config: &ServerConfig,
+        tls: &TlsConfigs,
+        board: &mut Board,
+    ) -> io::Result<()> {
         for wanted in &config.listeners {
-            if let Some(place) = self.kept(wanted, &new.places) {
-                let taken = new.take_over(self, place, wanted, tls);
-                taken.map_err(|error| error.to_string())?;
+            if let Some(place) = before.kept(wanted, &self.places) {
+                self.take_over(before, place, wanted, tls, board)?;
                 continue;
             }
-            match new.add(wanted, tls, self.shadows(wanted.addr)) {
+            match self.add(wanted, tls, board) {
                 Ok(()) => {}
                 Err(error) if may_do_without(wanted.addr, config, &error) => {
                     log::warn!("IPv6 is not available here, serving IPv4 only: {error}");
                 }
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(error),
             }
         }
-        new.grow(workers).map_err(|error| error.to_string())?;
-        Ok(new)
+        Ok(())
     }
 
     /// Which of our places is the wanted one and not yet taken over. Of several with port 0 each
@@ -87,50 +116,55 @@ impl Sockets {
             .position(|place| place.wanted == wanted.addr && !is_taken(place))
     }
 
-    /// Whether a socket of ours listens at a part of this address, or at more than it.
-    fn shadows(&self, addr: SocketAddr) -> bool {
-        self.places.iter().any(|place| {
-            place.addr.port() == addr.port()
-                && place.addr.is_ipv4() == addr.is_ipv4()
-                && (place.addr.ip().is_unspecified() || addr.ip().is_unspecified())
-        })
-    }
-
     fn take_over(
         &mut self,
         from: &Self,
         place: usize,
         wanted: &ListenAddr,
         tls: &TlsConfigs,
+        board: &mut Board,
     ) -> io::Result<()> {
         let sockets = from.sets.iter().map(|set| set[place].socket.try_clone());
         let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-        self.push(from.places[place], sockets, tls.of(wanted));
+        self.push(from.places[place], sockets, tls.of(wanted), board);
         Ok(())
     }
 
-    fn add(&mut self, wanted: &ListenAddr, tls: &TlsConfigs, shadowed: bool) -> io::Result<()> {
-        if !shadowed {
+    fn add(&mut self, wanted: &ListenAddr, tls: &TlsConfigs, board: &mut Board) -> io::Result<()> {
+        let known = board.joinable(wanted.addr, self.stand.tx);
+        if known.is_none() && !board.shadows(wanted.addr) {
             probe(wanted.addr)?;
         }
-        let mut addr = wanted.addr;
+        let mut addr = known.unwrap_or(wanted.addr);
         let mut sockets = Vec::new();
-        for _ in &self.sets {
-            let socket = bind(addr, SPREADS_BY_PORT)?;
+        for _ in board.orphans_count(addr)..self.sets.len() {
+            let socket = match board.only_at(addr) {
+                Some(socket) => socket?,
+                None => bind(addr, SPREADS_BY_PORT)?,
+            };
             addr = socket.local_addr()?;
             sockets.push(socket);
         }
+        // Last, for there are clients in those that were left: nothing may go wrong any more.
+        sockets.extend(board.reclaim(addr, self.sets.len() - sockets.len()));
         let place = Place {
             wanted: wanted.addr,
             addr,
             is_tls: false,
         };
-        self.push(place, sockets, tls.of(wanted));
+        self.push(place, sockets, tls.of(wanted), board);
         Ok(())
     }
 
     /// One more place, with a socket for each set.
-    fn push(&mut self, place: Place, sockets: Vec<TcpListener>, tls: Option<Arc<TlsConfig>>) {
+    fn push(
+        &mut self,
+        place: Place,
+        sockets: Vec<TcpListener>,
+        tls: Option<Arc<TlsConfig>>,
+        board: &mut Board,
+    ) {
+        board.hold(place.wanted, place.addr, self.stand.tx, &sockets[0]);
         let is_tls = tls.is_some();
         self.places.push(Place { is_tls, ..place });
         for (set, socket) in self.sets.iter_mut().zip(sockets) {
@@ -139,18 +173,40 @@ impl Sockets {
         }
     }
 
+    /// Parts with all places, and says how each is left.
+    pub fn leave(&mut self, board: &mut Board) -> Vec<(SocketAddr, Parting)> {
+        let mut partings = Vec::new();
+        for place in std::mem::take(&mut self.places) {
+            let first = |set: &mut Vec<Listener>| set.remove(0).socket;
+            let sockets = self.sets.iter_mut().map(first).collect();
+            let parting = board.leave(place.addr, self.stand.tx, sockets);
+            partings.push((place.addr, parting));
+        }
+        partings
+    }
+
     /// Opens more sockets at the same addresses, if that many workers want them.
     ///
     /// # Errors
     /// The system's.
     pub fn grow(&mut self, workers: usize) -> io::Result<()> {
+        let stand = self.stand.clone();
+        self.grow_with(workers, &mut stand.board())
+    }
+
+    fn grow_with(&mut self, workers: usize, board: &mut Board) -> io::Result<()> {
         while SPREADS_BY_PORT && self.sets.len() < workers {
+            let mut fresh = Vec::new();
+            for place in &self.places {
+                let is_left = board.orphans_count(place.addr) > 0;
+                let socket = (!is_left).then(|| bind(place.addr, true)).transpose()?;
+                fresh.push(socket);
+            }
             let mut set = Vec::new();
-            for (listener, place) in self.sets[0].iter().zip(&self.places) {
-                set.push(Listener {
-                    socket: bind(place.addr, true)?,
-                    tls: listener.tls.clone(),
-                });
+            for (place, fresh) in self.places.iter().zip(fresh) {
+                let socket = fresh.or_else(|| board.reclaim(place.addr, 1).pop());
+                let tls = self.sets[0][set.len()].tls.clone();
+                set.extend(socket.map(|socket| Listener { socket, tls }));
             }
             self.sets.push(set);
         }
@@ -162,37 +218,46 @@ impl Sockets {
         &self.places
     }
 
-    /// At which of these addresses the others do not listen.
-    pub fn given_up_by(&self, others: &Self) -> Vec<SocketAddr> {
-        let is_kept = |addr| others.places.iter().any(|place| place.addr == addr);
-        let addrs = self.places.iter().map(|place| place.addr);
-        addrs.filter(|addr| !is_kept(*addr)).collect()
-    }
-
-    /// Whether it is listened there, in the same way.
-    pub fn has(&self, place: &Place) -> bool {
-        self.places.contains(place)
-    }
-
     /// How many sets there are.
     pub fn sets_count(&self) -> usize {
         self.sets.len()
     }
 
-    /// Closes the newest sets, those beyond the first `count`.
+    /// Parts with the newest sets, those beyond the first `count`.
     pub fn shrink(&mut self, count: usize) {
-        self.sets.truncate(count.max(1));
+        let mut board = self.stand.board();
+        for set in self.sets.split_off(count.max(1).min(self.sets.len())) {
+            for (place, listener) in self.places.iter().zip(set) {
+                board.offer(place.addr, self.stand.tx, listener.socket);
+            }
+        }
     }
 
-    /// Handles for each of `workers` workers: every socket has somebody who accepts from it, and
-    /// all of them have about equally many.
+    /// Handles for each of `workers` workers: every socket has somebody who accepts from it, those
+    /// too that others left to this thread, and all workers have about equally many.
     ///
     /// # Errors
     /// The system's, when it has no descriptor left.
     pub fn shares(&self, workers: usize) -> io::Result<Vec<Vec<Listener>>> {
-        (0..workers)
-            .map(|worker| self.share(worker, workers))
-            .collect()
+        self.shares_with(workers, &self.stand.board())
+    }
+
+    /// The same for whoever looks at the board.
+    ///
+    /// # Errors
+    /// The system's, when it has no descriptor left.
+    pub fn shares_with(&self, workers: usize, board: &Board) -> io::Result<Vec<Vec<Listener>>> {
+        let shares = (0..workers).map(|worker| self.share(worker, workers));
+        let mut shares = shares.collect::<io::Result<Vec<_>>>()?;
+        let mut turn = self.sets.len();
+        for (place, own) in self.places.iter().zip(&self.sets[0]) {
+            for socket in board.left_to(self.stand.tx, place.addr)? {
+                let tls = own.tls.clone();
+                shares[turn % workers].push(Listener { socket, tls });
+                turn += 1;
+            }
+        }
+        Ok(shares)
     }
 
     fn share(&self, worker: usize, workers: usize) -> io::Result<Vec<Listener>> {
@@ -203,6 +268,15 @@ impl Sockets {
             .flat_map(|set| &self.sets[set])
             .map(Listener::try_clone)
             .collect()
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if !self.places.is_empty() {
+            let stand = self.stand.clone();
+            self.leave(&mut stand.board());
+        }
     }
 }
 

@@ -8,10 +8,12 @@
 
 mod change;
 mod crew;
+mod listening;
 mod numbers;
 mod reporting;
 mod tally;
 mod terms;
+mod totals;
 
 use std::cell::RefCell;
 use std::io;
@@ -29,12 +31,15 @@ use crate::bells::TxBell;
 use crate::clock;
 use crate::drawing::{Shore, Watch};
 use crate::logging::access::{AccessOptions, Hub};
+use crate::ports::{Ports, Stand};
 use crate::sockets::{self, Place, Sockets};
+use crate::team::Seat;
 use crew::Crew;
 use numbers::Numbers;
 use reporting::Access;
 pub use tally::Tally;
 use terms::{limits, room, routes};
+pub use totals::Totals;
 
 /// Why nobody is started once the program ends.
 pub const ENDING: &str = "the program is ending: no server is started any more";
@@ -58,6 +63,14 @@ pub struct Overrides {
     pub access_hub: Hub,
     /// Show clients why handlers failed.
     pub is_development: bool,
+    /// Which Lua thread this is, of how many.
+    pub seat: Seat,
+    /// Where all of them listen.
+    pub ports: Ports,
+    /// Counts the connections of each address, over the workers of all of them.
+    pub guests: Arc<Guests>,
+    /// What the workers of all of them counted.
+    pub totals: Totals,
 }
 
 /// A handle on the workers. Clones are the same supervisor; all live on the Lua thread.
@@ -67,8 +80,8 @@ pub struct Supervisor(Rc<RefCell<Inner>>);
 struct Inner {
     overrides: Overrides,
     bell: Arc<TxBell>,
-    /// Counts the connections of each address, over all workers.
-    guests: Arc<Guests>,
+    /// What the other Lua threads know of this one.
+    stand: Stand,
     /// Who serves now.
     crew: Crew,
     /// Who became too many and has not ended yet.
@@ -98,10 +111,12 @@ struct Inner {
 impl Supervisor {
     /// Nobody serves yet. `bell` wakes the Lua thread, wherever it sleeps.
     pub fn new(overrides: Overrides, bell: Arc<TxBell>) -> Self {
+        let to_us = Arc::clone(&bell) as Arc<dyn Doorbell>;
+        let stand = overrides.ports.stand(overrides.seat.index, to_us);
         Self(Rc::new(RefCell::new(Inner {
             overrides,
             bell,
-            guests: Arc::default(),
+            stand,
             crew: Crew::default(),
             leaving: Crew::default(),
             numbers: Numbers::default(),
@@ -177,7 +192,7 @@ impl Supervisor {
         self.end();
         let mut inner = self.0.borrow_mut();
         inner.draining = true;
-        inner.sockets = None;
+        inner.stop_listening();
         inner.command_all(|| Command::Drain { deadline_ms: None });
     }
 
@@ -242,26 +257,25 @@ impl HttpControl for Supervisor {
         self.0.borrow().overrides.is_development
     }
 
+    fn seat(&self) -> (u16, u16) {
+        let Seat { index, count } = self.0.borrow().overrides.seat;
+        (index, count)
+    }
+
     fn stats(&self) -> Vec<(&'static str, u64)> {
-        let tally = self.tally();
+        let mut named = self.tally().named();
         let inner = self.0.borrow();
-        vec![
-            ("connections", tally.connections),
-            ("accepted", tally.accepted),
-            ("responses", tally.responses),
-            ("errors", tally.errors),
-            ("shuttles", tally.shuttles),
-            ("clients_gone", tally.clients_gone),
-            ("refused", tally.refused),
-            ("evicted", tally.evicted),
-            ("timeouts", tally.timeouts),
-            ("bytes_in", tally.bytes_in),
-            ("bytes_out", tally.bytes_out),
+        named.extend([
             ("threads", inner.crew.threads_count() as u64),
             ("threads_ending", inner.leaving.threads_count() as u64),
             ("draining", u64::from(inner.draining)),
             ("access_dropped", inner.access.dropped()),
-        ]
+        ]);
+        named
+    }
+
+    fn stats_of_all(&self) -> Vec<(&'static str, u64)> {
+        self.0.borrow().overrides.totals.sum().named()
     }
 }
 
@@ -290,7 +304,7 @@ impl Inner {
         }
         let workers = usize::from(config.threads.max(1));
         let log = self.open_log(config)?;
-        let sockets = Sockets::open(config, &tls, workers)?;
+        let sockets = Sockets::open(config, &tls, workers, &self.stand)?;
         self.access.replace(log);
         self.routes = routes;
         let refused = |error: io::Error| format!("cannot start a worker: {error}");
@@ -345,7 +359,7 @@ impl Inner {
             crew.embedded = Some((Box::new(worker.embed(worker_end)), bell));
             return Ok(tx_end);
         }
-        let name = format!("http-{index}");
+        let name = self.overrides.seat.worker_name(index);
         let (worker, to_worker) = Worker::new(self.worker_config(config, name, listeners))?;
         if let Some(watch) = &self.overrides.watch {
             watch.add_bell(Arc::clone(&to_worker));
@@ -360,6 +374,7 @@ impl Inner {
     fn enlist(&mut self, recruits: Crew) {
         self.crew.join_with(recruits);
         self.hang_bell();
+        self.publish();
     }
 
     /// The Lua thread is rung where it sleeps.
@@ -386,8 +401,8 @@ impl Inner {
             .map(|watch| watch.witness(Shore::Worker));
         WorkerConfig {
             name,
-            limits: limits(config),
-            guests: Arc::clone(&self.guests),
+            limits: limits(config, self.overrides.seat),
+            guests: Arc::clone(&self.overrides.guests),
             listeners,
             routes: Arc::clone(&self.routes),
             witness,
@@ -398,8 +413,12 @@ impl Inner {
 
     /// Takes leave of those that became too many and have ended. Whether some are left.
     fn is_shrinking(&mut self) -> bool {
+        let before = self.leaving.count();
         if self.leaving.reap(&mut self.past) {
             self.hang_bell();
+        }
+        if self.leaving.count() != before {
+            self.publish();
         }
         !self.leaving.is_empty()
     }
@@ -411,7 +430,7 @@ impl Inner {
 
     fn stop(&mut self, deadline: Option<Instant>) {
         self.draining = true;
-        self.sockets = None;
+        self.stop_listening();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         self.command_all(|| match left {
             Some(left) if !left.is_zero() => {
@@ -426,8 +445,12 @@ impl Inner {
 
     /// Takes leave of the workers that have ended.
     fn stopped(&mut self) -> bool {
+        let before = self.crew.count();
         if self.crew.reap(&mut self.past) {
             self.hang_bell();
+        }
+        if self.crew.count() != before {
+            self.publish();
         }
         !self.is_shrinking() && self.crew.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The Lua thread: loads the program, runs it, sleeps when nobody can run, ends in good order.
+//! A Lua thread: loads the program, runs it, sleeps when nobody can run, ends in good order.
 
 use std::fmt;
 use std::io;
@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::signals::{self, StopFlag};
 use crate::supervisor::{self, Overrides, Supervisor};
+use crate::team::Seat;
 use crate::watchdog::{Busy, Watchdog};
 
 /// Which Lua program runs.
@@ -47,7 +48,7 @@ impl Program {
 }
 
 /// Takes the bell that wakes the Lua thread, to ring it when the stop flag goes up.
-pub type BellTaker = Box<dyn FnOnce(Arc<dyn Doorbell>) -> io::Result<()>>;
+pub type BellTaker = Box<dyn FnOnce(Arc<dyn Doorbell>)>;
 
 /// How the Lua thread runs.
 pub struct Options {
@@ -138,10 +139,9 @@ impl Tx {
             watch.add_bell(Arc::clone(&bell) as Arc<dyn Doorbell>);
         }
         if let Some(take) = on_bell {
-            take(Arc::clone(&bell) as Arc<dyn Doorbell>)
-                .map_err(|error| refused("cannot watch for signals", error))?;
+            take(Arc::clone(&bell) as Arc<dyn Doorbell>);
         }
-        let is_check = overrides.check;
+        let (is_check, seat) = (overrides.check, overrides.seat);
         let witness = overrides
             .watch
             .as_ref()
@@ -158,7 +158,8 @@ impl Tx {
                 })
             }
         };
-        let watchdog = Watchdog::start(stuck_after, look, move || who(&stats))
+        let name = seat.thread_name("watchdog");
+        let watchdog = Watchdog::start(name, stuck_after, look, move || who(&stats, seat))
             .map_err(|error| refused("cannot start the watchdog", error))?;
         Ok(Self {
             env,
@@ -180,6 +181,7 @@ impl Tx {
                 self.supervisor.end();
                 return ending;
             }
+            self.supervisor.keep_up();
             if let Err(error) = self.sleep(&turn) {
                 return Ending::failed(Exit::Environment, format!("cannot poll: {error}"));
             }
@@ -358,14 +360,18 @@ impl Drain {
     }
 }
 
-/// Who runs, for a report: the fiber, and the request that it serves.
-fn who(stats: &EnvStats) -> String {
+/// Who runs, for a report: the fiber, the request that it serves, and where there are several Lua
+/// threads, which.
+fn who(stats: &EnvStats, seat: Seat) -> String {
     let (name, request) = (stats.running_name(), stats.running_request());
-    if request.is_empty() {
-        format!("\"{name}\"")
-    } else {
-        format!("\"{name}\" ({request})")
+    let mut text = format!("\"{name}\"");
+    if !request.is_empty() {
+        text.push_str(&format!(" ({request})"));
     }
+    if let Some(tx) = seat.name() {
+        text.push_str(&format!(" of {tx}"));
+    }
+    text
 }
 
 fn load(

@@ -26,12 +26,14 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Looks at the Lua thread by `look`, and has `name` tell who runs when one fiber does so for
-    /// longer than `patience`. With a patience of zero nobody looks.
+    /// Looks at the Lua thread by `look`, on a thread called `thread_name`, and has `name` tell
+    /// who runs when one fiber does so for longer than `patience`. With a patience of zero nobody
+    /// looks.
     ///
     /// # Errors
     /// When no thread can be made.
     pub fn start(
+        thread_name: String,
         patience: Duration,
         look: impl Fn() -> Option<Busy> + Send + 'static,
         name: impl Fn() -> String + Send + 'static,
@@ -57,9 +59,7 @@ impl Watchdog {
                 }
             }
         };
-        let thread = std::thread::Builder::new()
-            .name("watchdog".to_owned())
-            .spawn(watch)?;
+        let thread = std::thread::Builder::new().name(thread_name).spawn(watch)?;
         Ok(Self {
             leash: Some(leash),
             thread: Some(thread),

@@ -64,7 +64,6 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     let scratch = process::Scratch::new()?;
     let pins = machine::can_pin().then_some(options.server_cpus.as_str());
-    let mut fleet = Fleet::start(&scratch, pins, &options.servers)?;
     let about = machine::describe(pins, &options.load_cpus);
     println!("{about}");
     let (rounds, seconds) = if options.quick {
@@ -73,20 +72,44 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         (options.rounds, options.seconds)
     };
     let mut report = Report::new(about, rounds, seconds);
-    for case in &cases {
-        fleet.check(case);
-        for round in 0..rounds {
-            let seconds = Duration::from_secs(u64::from(seconds));
-            measure_round(&fleet, &load, case, (round, seconds), &scratch, &mut report)?;
+    for whole in [false, true] {
+        let cases: Vec<&Case> = cases.iter().copied().filter(of_kind(whole)).collect();
+        if !cases.is_empty() {
+            let pins = pins.filter(|_| !whole);
+            let fleet = Fleet::start(&scratch, pins, &options.servers, whole)?;
+            measure(fleet, &load, &cases, &scratch, &mut report)?;
         }
-        println!("{}", report.table_of(case));
     }
-    report.missing = fleet.missing();
     for line in &report.missing {
         println!("missing: {line}");
     }
     let folder = report.write(&cases)?;
     println!("written to {}", folder.display());
+    Ok(())
+}
+
+/// Whether a case has the whole machine, or has not.
+fn of_kind(whole: bool) -> impl Fn(&&Case) -> bool {
+    move |case| case.whole.is_some() == whole
+}
+
+/// All rounds of these cases, with servers that are up all the time.
+fn measure(
+    mut fleet: Fleet,
+    load: &Load,
+    cases: &[&Case],
+    scratch: &process::Scratch,
+    report: &mut Report,
+) -> Result<(), String> {
+    let seconds = Duration::from_secs(u64::from(report.seconds));
+    for case in cases {
+        fleet.check(case);
+        for round in 0..report.rounds {
+            measure_round(&fleet, load, case, (round, seconds), scratch, report)?;
+        }
+        println!("{}", report.table_of(case));
+    }
+    report.missing.extend(fleet.missing());
     Ok(())
 }
 

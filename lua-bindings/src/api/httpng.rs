@@ -33,6 +33,8 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("give_up_leaving", verb(give_up_leaving)),
     ("forget_sites", verb(forget_sites)),
     ("stats", verb(stats)),
+    ("stats_of_all", verb(stats_of_all)),
+    ("tx", verb(tx)),
 ];
 
 /// See `lua/httpng/listen.lua`.
@@ -282,12 +284,31 @@ fn stats(stack: &mut Stack) -> Outcome {
         ("fibers", realm.fibers_count() as u64),
     ];
     let others = realm.control.borrow().stats();
-    stack.push_table(0, own.len() + others.len());
-    for (name, count) in own.into_iter().chain(others) {
+    push_counters(stack, own.into_iter().chain(others));
+    Ok(1)
+}
+
+/// `stats_of_all()`: a table of the counters that hold for all Lua threads.
+fn stats_of_all(stack: &mut Stack) -> Outcome {
+    let counters = realm().control.borrow().stats_of_all();
+    push_counters(stack, counters.into_iter());
+    Ok(1)
+}
+
+fn push_counters(stack: &mut Stack, counters: impl Iterator<Item = (&'static str, u64)>) {
+    stack.push_table(0, counters.size_hint().0);
+    for (name, count) in counters {
         stack.push_number(count as f64);
         stack.set_field(-2, name);
     }
-    Ok(1)
+}
+
+/// `tx()`: which Lua thread this is, and of how many.
+fn tx(stack: &mut Stack) -> Outcome {
+    let (index, count) = realm().control.borrow().seat();
+    stack.push_number(f64::from(index));
+    stack.push_number(f64::from(count));
+    Ok(2)
 }
 
 /// Reads a table that the Lua half made.

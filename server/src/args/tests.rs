@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 
-use super::Args;
+use super::{Args, TxArg};
 
 /// Parses one command line and shows what was understood, or the first line of the complaint.
 fn check(line: &str, expected: &str) {
@@ -27,6 +27,7 @@ fn show(args: &Args) -> String {
         words.push(format!("{scheme}{:?}", listen.resolve().unwrap()));
     }
     words.extend(args.threads.map(|n| format!("threads={n}")));
+    words.extend((args.tx != TxArg::Count(1)).then(|| format!("tx={:?}", args.tx)));
     words.push(format!(
         "{:?} {:?} {}",
         args.drain_timeout, args.stuck_after, args.log_level
@@ -147,4 +148,28 @@ fn an_access_log_has_a_place_and_a_format() {
         "--access-log-format json",
         "2: error: the following required arguments were not provided:",
     );
+}
+
+#[test]
+fn lua_threads_have_a_number_or_are_as_many_as_processors() {
+    check("--tx 1", "[] 30s 2s INFO");
+    check("--tx 2", "[] tx=Count(2) 30s 2s INFO");
+    check("--tx 256", "[] tx=Count(256) 30s 2s INFO");
+    check("--tx auto", "[] tx=Auto 30s 2s INFO");
+    for wrong in ["0", "257", "-1", "many"] {
+        check(
+            &format!("--tx={wrong}"),
+            &format!(
+                "2: error: invalid value '{wrong}' for '--tx <K>': expected auto or a number from \
+                 1 to 256"
+            ),
+        );
+    }
+    check(
+        "--tx 2 --draw file",
+        "2: error: --draw is for one Lua thread, not for --tx",
+    );
+    let auto = [0, 1, 8, 300].map(|processors| TxArg::Auto.count(processors));
+    assert_eq!(auto, [1, 1, 8, 256]);
+    assert_eq!(TxArg::Count(3).count(1), 3);
 }

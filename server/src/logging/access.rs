@@ -19,6 +19,7 @@ use http_worker::{AccessLog, AccessRecord};
 
 pub use self::format::Format;
 pub use self::hub::Hub;
+use self::hub::Known;
 use self::stats::Stats;
 use self::writer::{Destination, Writer};
 use crate::limits::ACCESS_QUEUE_COUNT;
@@ -35,7 +36,10 @@ pub struct AccessOptions {
 /// An open log. Clones are the same one; each worker has its own. The thread behind it ends when
 /// all are gone, after it has written everything.
 #[derive(Clone, Debug)]
-pub struct OpenLog {
+pub struct OpenLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     records: Sender<Box<AccessRecord>>,
     stats: Arc<Stats>,
 }
@@ -46,9 +50,21 @@ impl OpenLog {
     /// # Errors
     /// One line: the file that cannot be opened, or that there is no thread.
     pub fn open(options: &AccessOptions, hub: &Hub) -> Result<Self, String> {
+        hub.with_new(|| Self::opened(options))
+    }
+
+    /// The same, but where the log is open already it is shared: for several Lua threads, whose
+    /// lines would else meet in the middle of others.
+    ///
+    /// # Errors
+    /// One line: the file that cannot be opened, or that there is no thread.
+    pub fn open_shared(options: &AccessOptions, hub: &Hub) -> Result<Self, String> {
+        hub.with_known(options, || Self::opened(options))
+    }
+
+    fn opened(options: &AccessOptions) -> Result<(Self, Known), String> {
         let destination = Destination::open(options.file.clone())
             .map_err(|error| format!("cannot open the access log {}: {error}", name(options)))?;
-        let is_file = options.file.is_some();
         let (records, queue) = bounded(ACCESS_QUEUE_COUNT);
         let (control, orders) = unbounded();
         let stats = Arc::new(Stats::default());
@@ -61,21 +77,22 @@ impl OpenLog {
                 drop(tell_end);
             })
             .map_err(|error: io::Error| format!("cannot start the access log: {error}"))?;
-        hub.add(control, end, is_file);
-        Ok(Self { records, stats })
+        let shared = Arc::new(Shared { records, stats });
+        let known = Known::new(control, end, options.clone(), Arc::downgrade(&shared));
+        Ok((Self(shared), known))
     }
 
     /// Records that found the queue full, or could not be written.
     pub fn dropped(&self) -> u64 {
-        self.stats.dropped()
+        self.0.stats.dropped()
     }
 }
 
 impl AccessLog for OpenLog {
     fn record(&mut self, record: Box<AccessRecord>) {
-        match self.records.try_send(record) {
+        match self.0.records.try_send(record) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.stats.drop_one(),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.0.stats.drop_one(),
         }
     }
 }

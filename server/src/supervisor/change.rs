@@ -12,6 +12,7 @@ use shuttle_core::TxEnd;
 use super::crew::Crew;
 use super::terms::{berths, limits, room, routes};
 use super::{ENDING, Inner};
+use crate::ports::Parting;
 use crate::sockets::{self, Place, Sockets};
 
 /// Everything that another configuration takes, and nothing of it at work yet.
@@ -43,7 +44,6 @@ struct NewListening {
     shares: Vec<Vec<Listener>>,
     /// If there are others than before.
     sockets: Option<Sockets>,
-    given_up: Vec<SocketAddr>,
 }
 
 impl Inner {
@@ -60,7 +60,8 @@ impl Inner {
         let ends = self.apply(change, &config);
         self.routes = routes;
         self.command_all(|| Command::Routes(Arc::clone(&self.routes)));
-        self.command_all(|| Command::Limits(Box::new(limits(&config))));
+        let seat = self.overrides.seat;
+        self.command_all(|| Command::Limits(Box::new(limits(&config, seat))));
         self.report(log, &config);
         self.config = Some(config);
         Ok(ends)
@@ -116,7 +117,6 @@ impl Inner {
             return Ok(NewListening {
                 shares: self.share_out(workers).map_err(refused)?,
                 sockets: None,
-                given_up: Vec::new(),
             });
         }
         let before = self.sockets.as_ref().ok_or_else(|| ENDING.to_owned())?;
@@ -124,7 +124,6 @@ impl Inner {
         let sockets = before.changed(config, &tls, workers)?;
         Ok(NewListening {
             shares: sockets.shares(workers).map_err(refused)?,
-            given_up: before.given_up_by(&sockets),
             sockets: Some(sockets),
         })
     }
@@ -162,26 +161,67 @@ impl Inner {
     }
 
     fn listen(&mut self, new: NewListening, threads: u16) {
-        let to_each = |listeners| {
-            Command::ListenOnly(Listening {
-                listeners,
-                given_up: new.given_up.clone(),
-                receipt: self.receipts.issue(),
-            })
+        let Some(sockets) = new.sockets else {
+            return self.listen_only(new.shares, &[]);
         };
-        self.crew.command_each(new.shares.into_iter().map(to_each));
-        if !new.given_up.is_empty() {
-            self.leaving.command_all(|| to_each(Vec::new()));
+        let before = self.replace_sockets(sockets);
+        let given_up = |wanted: &dyn Fn(Parting) -> bool| -> Vec<SocketAddr> {
+            let partings = before.partings.iter().filter(|(_, how)| wanted(*how));
+            partings.map(|(addr, _)| *addr).collect()
+        };
+        self.listen_only(new.shares, &given_up(&|how| how == Parting::Last));
+        if before.was_nudged {
+            self.relisten(&self.stand.board());
         }
-        let Some(sockets) = new.sockets else { return };
-        for addr in &new.given_up {
+        for addr in given_up(&|how| how != Parting::Stays) {
             log::info!("no longer listening on {addr}");
         }
-        let before = self.sockets.replace(sockets);
-        let was_there = |place: &Place| before.as_ref().is_some_and(|old| old.has(place));
+        let was_there = |place: &Place| before.places.contains(place);
         let sockets = self.sockets.iter().flat_map(Sockets::places);
         self.announce(sockets.filter(|place| !was_there(place)), threads);
     }
+
+    fn replace_sockets(&mut self, new: Sockets) -> Before {
+        let old = self.sockets.replace(new);
+        let Some(mut old) = old else {
+            return Before::default();
+        };
+        let mut board = self.stand.board();
+        let was_nudged = self.stand.was_nudged();
+        if was_nudged {
+            // At an address that nobody has any more, who waits is let in: at sockets that were
+            // left to us a moment ago, too.
+            self.listen_at(old.shares_with(self.crew.size(), &board));
+        }
+        Before {
+            places: old.places().to_vec(),
+            partings: old.leave(&mut board),
+            was_nudged,
+        }
+    }
+
+    fn listen_only(&self, shares: Vec<Vec<Listener>>, given_up: &[SocketAddr]) {
+        let to_each = |listeners| {
+            Command::ListenOnly(Listening {
+                listeners,
+                given_up: given_up.to_vec(),
+                receipt: self.receipts.issue(),
+            })
+        };
+        self.crew.command_each(shares.into_iter().map(to_each));
+        if !given_up.is_empty() {
+            self.leaving.command_all(|| to_each(Vec::new()));
+        }
+    }
+}
+
+/// Where was listened before a change, and what became of it.
+#[derive(Default)]
+struct Before {
+    places: Vec<Place>,
+    partings: Vec<(SocketAddr, Parting)>,
+    /// Sockets were left to us that the change knows nothing of.
+    was_nudged: bool,
 }
 
 fn refused(error: io::Error) -> String {

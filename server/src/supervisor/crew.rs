@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_worker::{Command, Embedded, WorkerHandle};
+use http_worker::{Command, Embedded, WorkerHandle, WorkerStats};
 use shuttle_core::Doorbell;
 
 use super::Tally;
@@ -25,6 +25,11 @@ impl Crew {
     /// How many threads of their own they are.
     pub(super) fn threads_count(&self) -> usize {
         self.threads.len()
+    }
+
+    /// How many listen.
+    pub(super) fn size(&self) -> usize {
+        self.threads_count().max(1)
     }
 
     fn has_ended_thread(&self) -> bool {
@@ -63,12 +68,21 @@ impl Crew {
     }
 
     pub(super) fn count_into(&self, tally: &mut Tally) {
-        for worker in &self.threads {
-            tally.add(&worker.stats().snapshot());
+        for stats in self.stats() {
+            tally.add(&stats.snapshot());
         }
-        if let Some((worker, _)) = &self.embedded {
-            tally.add(&worker.stats().snapshot());
-        }
+    }
+
+    /// The counters of each.
+    pub(super) fn stats(&self) -> Vec<Arc<WorkerStats>> {
+        let threads = self.threads.iter().map(WorkerHandle::stats);
+        let embedded = self.embedded.iter().map(|(worker, _)| worker.stats());
+        threads.chain(embedded).collect()
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.threads.len() + usize::from(self.embedded.is_some())
     }
 
     /// Parts with the threads beyond the first `kept` (which there are), and with the embedded one.

@@ -65,7 +65,11 @@ impl Inner {
         if open.is_some_and(|(options, _)| *options == wanted) {
             return Ok(NewLog::Same);
         }
-        let log = OpenLog::open(&wanted, &self.overrides.access_hub)?;
+        let hub = &self.overrides.access_hub;
+        let log = match self.overrides.seat.has_neighbours() {
+            true => OpenLog::open_shared(&wanted, hub)?,
+            false => OpenLog::open(&wanted, hub)?,
+        };
         Ok(NewLog::Open(wanted, log))
     }
 

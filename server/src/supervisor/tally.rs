@@ -1,5 +1,7 @@
 //! What all workers together counted.
 
+use std::ops::AddAssign;
+
 use http_worker::Snapshot;
 
 /// Sums over workers.
@@ -31,16 +33,51 @@ pub struct Tally {
 
 impl Tally {
     pub(super) fn add(&mut self, seen: &Snapshot) {
-        self.connections += seen.open;
-        self.accepted += seen.accepted;
-        self.responses += seen.responses.iter().sum::<u64>();
-        self.errors += seen.responses[3] + seen.responses[4];
-        self.shuttles += seen.travelling;
-        self.clients_gone += seen.client_gone;
-        self.refused += seen.refused;
-        self.evicted += seen.evicted;
-        self.timeouts += seen.timeouts;
-        self.bytes_in += seen.bytes_in;
-        self.bytes_out += seen.bytes_out;
+        *self += Self {
+            connections: seen.open,
+            accepted: seen.accepted,
+            responses: seen.responses.iter().sum::<u64>(),
+            errors: seen.responses[3] + seen.responses[4],
+            shuttles: seen.travelling,
+            clients_gone: seen.client_gone,
+            refused: seen.refused,
+            evicted: seen.evicted,
+            timeouts: seen.timeouts,
+            bytes_in: seen.bytes_in,
+            bytes_out: seen.bytes_out,
+        };
+    }
+
+    /// By the names that Lua knows them by.
+    pub(super) fn named(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("connections", self.connections),
+            ("accepted", self.accepted),
+            ("responses", self.responses),
+            ("errors", self.errors),
+            ("shuttles", self.shuttles),
+            ("clients_gone", self.clients_gone),
+            ("refused", self.refused),
+            ("evicted", self.evicted),
+            ("timeouts", self.timeouts),
+            ("bytes_in", self.bytes_in),
+            ("bytes_out", self.bytes_out),
+        ]
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.accepted += other.accepted;
+        self.responses += other.responses;
+        self.errors += other.errors;
+        self.shuttles += other.shuttles;
+        self.clients_gone += other.clients_gone;
+        self.refused += other.refused;
+        self.evicted += other.evicted;
+        self.timeouts += other.timeouts;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
     }
 }

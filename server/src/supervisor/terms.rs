@@ -9,6 +9,7 @@ use lua_bindings::{FolderConfig, ServeConfig, ServerConfig};
 use shuttle_core::limits::BERTHS_MAX_COUNT;
 
 use crate::limits::LINK_BERTHS_MIN_COUNT;
+use crate::team::Seat;
 
 /// Berths of a worker's link. There are some to spare, so that more requests may be allowed later
 /// without another link.
@@ -57,10 +58,10 @@ fn files(folder: &FolderConfig, site: &str) -> Result<Arc<Files>, String> {
     Ok(Arc::new(files))
 }
 
-pub(super) fn limits(config: &ServerConfig) -> Limits {
+pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
     let usual = Limits::default();
-    let threads = usize::from(config.threads.max(1));
-    // The bounds on memory are those of the server. One body of the allowed size must always have
+    let threads = usize::from(config.threads.max(1)) * usize::from(seat.count);
+    // The bounds on memory are those of the process. One body of the allowed size must always have
     // room.
     let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
     let bodies_bytes = usize::try_from(config.max_buffered_bodies_bytes).unwrap_or(usize::MAX);

@@ -178,6 +178,16 @@ impl Server {
         Self::launch_as_is(command, Some(&path), PLAIN[0], files)
     }
 
+    /// A program (Lua text) that says itself where it listens, with these options; plain HTTP.
+    pub(crate) fn start_free_listen(program: &str, options: &[&str]) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("app.lua");
+        std::fs::write(&path, program).unwrap();
+        let mut command = httpng();
+        command.args(options);
+        Self::launch_as_is(command, Some(&path), PLAIN[1], files)
+    }
+
     /// The same, with so many descriptors at most, and HTTPS if wanted.
     pub(crate) fn start_free(program: &str, https: bool, descriptors: u32) -> Self {
         let setup = setup(0, https, false);

@@ -37,6 +37,7 @@ mod listeners;
 mod program;
 mod restarts;
 mod sending;
+mod several;
 mod streaming;
 mod threads;
 mod uploads;

@@ -23,6 +23,9 @@ pub(super) struct Case {
     pub(super) ask: Ask,
     /// Length of the body of a right answer.
     pub(super) answer_bytes: usize,
+    /// Servers and load have the whole machine, and what counts is speed, beside that of the server
+    /// of this name. Absent: a processor each, and what counts is cost.
+    pub(super) whole: Option<&'static str>,
 }
 
 const fn get(name: &'static str, path: &'static str, connections: usize, bytes: usize) -> Case {
@@ -33,6 +36,14 @@ const fn get(name: &'static str, path: &'static str, connections: usize, bytes: 
         connections,
         ask: Ask::Get,
         answer_bytes: bytes,
+        whole: None,
+    }
+}
+
+const fn whole(yardstick: &'static str, case: Case) -> Case {
+    Case {
+        whole: Some(yardstick),
+        ..case
     }
 }
 
@@ -79,6 +90,12 @@ pub(super) const CASES: &[Case] = &[
         tls: true,
         ..get("h2-64k-tls-8x8", "/64k", 8, 64 * KIB)
     },
+    whole(
+        "nginx+lua workers=2",
+        get("machine-hello", "/hello", 64, 14),
+    ),
+    whole("httpng threads=0", get("machine-lua20", "/lua20", 16, 14)),
+    whole("httpng threads=0", get("machine-lua100", "/lua100", 16, 14)),
 ];
 
 /// The cases whose name begins with one of `wanted`, or all of them when nothing is wanted.

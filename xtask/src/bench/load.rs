@@ -61,7 +61,7 @@ impl Load {
         time: Duration,
         scratch: &Scratch,
     ) -> Result<Counted, String> {
-        let cpus = self.cpus.as_deref();
+        let cpus = self.cpus.as_deref().filter(|_| case.whole.is_none());
         if let Ask::Streams(streams) = case.ask {
             return h2load::run(server, case, streams, time, scratch, cpus);
         }

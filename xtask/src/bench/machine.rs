@@ -21,7 +21,10 @@ pub(super) struct About {
 /// Looks at the machine.
 pub(super) fn describe(server_cpus: Option<&str>, load_cpus: &str) -> About {
     let pinning = match server_cpus {
-        Some(cpus) => format!("servers on processor {cpus}, load on {load_cpus}, with taskset"),
+        Some(cpus) => format!(
+            "servers on processor {cpus}, load on {load_cpus}, with taskset; \
+             nobody is pinned in cases called machine-"
+        ),
         None => "nothing is pinned: one processor, or no taskset".to_owned(),
     };
     let programs: [(&str, &[&str]); 6] = [

@@ -58,8 +58,8 @@ impl Sample {
 #[derive(Serialize)]
 pub(super) struct Report {
     machine: About,
-    rounds: u32,
-    seconds: u32,
+    pub(super) rounds: u32,
+    pub(super) seconds: u32,
     pub(super) missing: Vec<String>,
     samples: Vec<Sample>,
 }
@@ -81,6 +81,45 @@ impl Report {
 
     /// The table of one case in Markdown: a row for each server, in the order of measuring.
     pub(super) fn table_of(&self, case: &Case) -> String {
+        match case.whole {
+            Some(yardstick) => self.table_of_speed(case, yardstick),
+            None => self.table_of_cost(case),
+        }
+    }
+
+    fn table_of_speed(&self, case: &Case, yardstick: &str) -> String {
+        let mut text = format!("### {}\n\n", case.name);
+        text.push_str(&format!(
+            "| server | requests per second | to {yardstick} | median latency, µs | 99 %, µs | \
+             to {yardstick} | CPU per request, µs | errors |\n|---|---|---|---|---|---|---|---|\n",
+        ));
+        for server in self.servers_of(case) {
+            let samples: Vec<&Sample> = self.samples_of(case, server).collect();
+            let middle = |value: &dyn Fn(&Sample) -> f64| {
+                median(samples.iter().map(|sample| value(sample)).collect())
+            };
+            let late = |sample: &Sample| sample.counted.p99_us as f64;
+            let ratio = |value: &dyn Fn(&Sample) -> f64| {
+                let ratio = self.ratio_to(case, server, yardstick, value);
+                ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+            };
+            let errors: u64 = samples.iter().map(|sample| sample.counted.errors()).sum();
+            // Writing into a String cannot fail.
+            let _ = writeln!(
+                text,
+                "| {server} | {:.0} | {} | {:.0} | {:.0} | {} | {:.2} | {errors} |",
+                middle(&Sample::per_second),
+                ratio(&Sample::per_second),
+                middle(&|sample| sample.counted.p50_us as f64),
+                middle(&late),
+                ratio(&late),
+                middle(&Sample::cpu_per_request_us),
+            );
+        }
+        text
+    }
+
+    fn table_of_cost(&self, case: &Case) -> String {
         let mut text = format!("### {}\n\n", case.name);
         text.push_str("| server | CPU per request, µs | to nginx+lua | requests per second ");
         text.push_str(
@@ -109,12 +148,22 @@ impl Report {
 
     /// The median, over the rounds, of this server's cost divided by the yardstick's in that round.
     fn ratio(&self, case: &Case, server: &str) -> Option<f64> {
+        self.ratio_to(case, server, YARDSTICK, &Sample::cpu_per_request_us)
+    }
+
+    /// The same for any number, and beside any other server.
+    fn ratio_to(
+        &self,
+        case: &Case,
+        server: &str,
+        yardstick: &str,
+        value: &dyn Fn(&Sample) -> f64,
+    ) -> Option<f64> {
         let mut ratios = Vec::new();
         for sample in self.samples_of(case, server) {
-            let yardstick = self
-                .samples_of(case, YARDSTICK)
-                .find(|y| y.round == sample.round)?;
-            ratios.push(sample.cpu_per_request_us() / yardstick.cpu_per_request_us());
+            let mut others = self.samples_of(case, yardstick);
+            let other = others.find(|other| other.round == sample.round)?;
+            ratios.push(value(sample) / value(other));
         }
         (!ratios.is_empty()).then(|| median(ratios))
     }
@@ -244,6 +293,27 @@ mod tests {
             table.contains("| a | 6.00 | 0.50 | 100 | 5 | 9 | 2 |"),
             "{table}"
         );
+    }
+
+    #[test]
+    fn with_the_whole_machine_speed_and_lateness_are_compared_within_a_round() {
+        let case = cases::select(&["machine-hello".to_owned()]).expect("there")[0];
+        let of_case = |server, round, requests, late| {
+            let mut sample = sample(server, round, 1_000, requests);
+            sample.case = case.name;
+            sample.counted.p99_us = late;
+            sample
+        };
+        let yardstick = case.whole.expect("the whole machine");
+        let report = report(&[
+            of_case("a", 0, 300, 20),
+            of_case(yardstick, 0, 200, 10),
+            of_case("a", 1, 150, 40),
+            of_case(yardstick, 1, 100, 20),
+        ]);
+        let table = report.table_of(case);
+        let row = "| a | 225 | 1.50 | 5 | 30 | 2.00 | 5.00 | 2 |";
+        assert!(table.contains(row), "{table}");
     }
 
     #[test]

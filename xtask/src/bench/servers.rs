@@ -25,20 +25,28 @@ const NGINX_MODULES: &[&str] = &[
     "/etc/nginx/modules",
 ];
 
-/// The kinds of server, in the order of the tables.
+/// The kinds of server that have one processor, in the order of the tables.
 const KINDS: &[Kind] = &[
-    Kind::Httpng { threads: 0 },
-    Kind::Httpng { threads: 1 },
-    Kind::Httpng { threads: 2 },
-    Kind::Nginx,
+    Kind::Httpng { threads: 0, tx: 1 },
+    Kind::Httpng { threads: 1, tx: 1 },
+    Kind::Httpng { threads: 2, tx: 1 },
+    Kind::Nginx { workers: 1 },
     Kind::Node,
     Kind::H2o,
 ];
 
+/// Those that have the whole machine.
+const WHOLE_KINDS: &[Kind] = &[
+    Kind::Httpng { threads: 0, tx: 1 },
+    Kind::Httpng { threads: 1, tx: 1 },
+    Kind::Httpng { threads: 0, tx: 2 },
+    Kind::Nginx { workers: 2 },
+];
+
 #[derive(Clone, Copy)]
 enum Kind {
-    Httpng { threads: u8 },
-    Nginx,
+    Httpng { threads: u8, tx: u8 },
+    Nginx { workers: u8 },
     Node,
     H2o,
 }
@@ -83,24 +91,33 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts every server that is installed and wanted.
+    /// Starts every server that is installed and wanted: those for cases that have the `whole`
+    /// machine, or the others.
     pub(super) fn start(
         scratch: &Scratch,
         cpus: Option<&str>,
         wanted: &[String],
+        whole: bool,
     ) -> Result<Self, String> {
         let certificate = Certificate::make(scratch)?;
         make_files(scratch)?;
+        let loops = if whole { loops_per_us()? } else { 1.0 };
+        let surroundings = Surroundings {
+            scratch,
+            certificate,
+            cpus,
+            loops,
+        };
         let mut fleet = Self {
             servers: Vec::new(),
             absent: Vec::new(),
         };
-        for kind in KINDS {
+        for kind in if whole { WHOLE_KINDS } else { KINDS } {
             let name = kind.name();
             if !wanted.is_empty() && !wanted.iter().any(|w| name.starts_with(w.as_str())) {
                 continue;
             }
-            match kind.start(&name, scratch, &certificate, cpus) {
+            match kind.start(&name, &surroundings) {
                 Ok(server) => fleet.servers.push(server),
                 Err(why) => fleet.absent.push(format!("{name}: {why}")),
             }
@@ -154,6 +171,25 @@ fn make_files(scratch: &Scratch) -> Result<(), String> {
     made.map_err(|e| format!("{}: {e}", folder.display()))
 }
 
+/// How often the loop of `bench/work.lua` runs in a microsecond, on this machine at this time. All
+/// servers are told the same number, so that their handlers do the same.
+fn loops_per_us() -> Result<f64, String> {
+    let mut calibration = Command::new(httpng_binary()?);
+    calibration.arg(root().join("bench/calibrate.lua"));
+    let said = stdout_of(&mut calibration)?;
+    let number = said.trim().parse();
+    number.map_err(|_| format!("bench/calibrate.lua says `{said}`"))
+}
+
+/// What every server is started with.
+struct Surroundings<'a> {
+    scratch: &'a Scratch,
+    certificate: Certificate,
+    cpus: Option<&'a str>,
+    /// See [`loops_per_us`].
+    loops: f64,
+}
+
 /// A self-signed certificate for 127.0.0.1.
 struct Certificate {
     certificate: PathBuf,
@@ -190,35 +226,38 @@ impl Certificate {
 impl Kind {
     fn name(self) -> String {
         match self {
-            Self::Httpng { threads } => format!("httpng threads={threads}"),
-            Self::Nginx => "nginx+lua".to_owned(),
+            Self::Httpng { threads, tx: 1 } => format!("httpng threads={threads}"),
+            Self::Httpng { threads, tx } => format!("httpng tx={tx} threads={threads}"),
+            Self::Nginx { workers: 1 } => "nginx+lua".to_owned(),
+            Self::Nginx { workers } => format!("nginx+lua workers={workers}"),
             Self::Node => "node".to_owned(),
             Self::H2o => "h2o+mruby".to_owned(),
         }
     }
 
-    fn start(
-        self,
-        name: &str,
-        scratch: &Scratch,
-        certificate: &Certificate,
-        cpus: Option<&str>,
-    ) -> Result<Server, String> {
+    fn start(self, name: &str, surroundings: &Surroundings<'_>) -> Result<Server, String> {
+        let Surroundings {
+            scratch,
+            certificate,
+            cpus,
+            loops,
+        } = surroundings;
         let (port, tls_port) = (free_port()?, free_port()?);
         let http2_port = match self {
-            Self::Nginx => free_port()?,
+            Self::Nginx { .. } => free_port()?,
             _ => port,
         };
         let ports = [port, http2_port, tls_port];
-        let mut command = self.command(scratch, certificate, ports)?;
+        let mut command = self.command(surroundings, ports)?;
         command
             .env("BENCH_PORT", port.to_string())
             .env("BENCH_TLS_PORT", tls_port.to_string())
             .env("BENCH_FILES", scratch.path(FILES))
+            .env("BENCH_LOOPS_PER_US", loops.to_string())
             .env("BENCH_CERTIFICATE", &certificate.certificate)
             .env("BENCH_KEY", &certificate.key);
         let log = scratch.path(&format!("{}.log", name.replace([' ', '='], "-")));
-        let mut running = Running::start(&command, &log, cpus)?;
+        let mut running = Running::start(&command, &log, *cpus)?;
         wait_until_it_listens(&mut running, port, &log)?;
         Ok(Server {
             name: name.to_owned(),
@@ -232,10 +271,20 @@ impl Kind {
 
     fn command(
         self,
-        scratch: &Scratch,
-        certificate: &Certificate,
+        surroundings: &Surroundings<'_>,
         [port, http2_port, tls_port]: [u16; 3],
     ) -> Result<Command, String> {
+        let Surroundings {
+            scratch,
+            certificate,
+            loops,
+            ..
+        } = surroundings;
+        let workers = match self {
+            Self::Nginx { workers } => workers,
+            _ => 1,
+        };
+        let sharing = if workers > 1 { "reuseport" } else { "" };
         let fill = |template: &str, modules: &str, user: &str| {
             let text = read(&root().join("bench").join(template))?;
             let pairs = [
@@ -250,6 +299,10 @@ impl Kind {
                 ("@DIR@", scratch.folder().display().to_string()),
                 ("@MODULES@", modules.to_owned()),
                 ("@USER@", user.to_owned()),
+                ("@WORKERS@", workers.to_string()),
+                ("@SHARING@", sharing.to_owned()),
+                ("@BENCH@", root().join("bench").display().to_string()),
+                ("@LOOPS@", loops.to_string()),
             ];
             let filled = pairs
                 .iter()
@@ -259,8 +312,8 @@ impl Kind {
             Ok::<PathBuf, String>(path)
         };
         match self {
-            Self::Httpng { threads } => httpng(threads),
-            Self::Nginx => {
+            Self::Httpng { threads, tx } => httpng(threads, tx),
+            Self::Nginx { .. } => {
                 let user = if is_root() { "user root;" } else { "" };
                 nginx(&fill("nginx.conf", nginx_modules()?, user)?, scratch)
             }
@@ -281,16 +334,23 @@ impl Kind {
     }
 }
 
-fn httpng(threads: u8) -> Result<Command, String> {
-    let binary = target_dir().join("release/httpng");
-    if !binary.is_file() {
-        return Err("target/release/httpng is not built".to_owned());
+fn httpng(threads: u8, tx: u8) -> Result<Command, String> {
+    let mut command = Command::new(httpng_binary()?);
+    if tx > 1 {
+        command.args(["--tx", &tx.to_string()]);
     }
-    let mut command = Command::new(binary);
     command
         .arg(root().join("bench/httpng.lua"))
         .env("BENCH_THREADS", threads.to_string());
     Ok(command)
+}
+
+fn httpng_binary() -> Result<PathBuf, String> {
+    let binary = target_dir().join("release/httpng");
+    match binary.is_file() {
+        true => Ok(binary),
+        false => Err("target/release/httpng is not built".to_owned()),
+    }
 }
 
 fn nginx(config: &Path, scratch: &Scratch) -> Result<Command, String> {
@@ -397,6 +457,10 @@ mod tests {
             "DIR",
             "MODULES",
             "USER",
+            "WORKERS",
+            "SHARING",
+            "BENCH",
+            "LOOPS",
         ]
         .map(str::to_owned);
         for template in ["nginx.conf", "h2o.conf"] {
