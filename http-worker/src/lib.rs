@@ -89,6 +89,7 @@ mod accept;
 mod access;
 mod cargo;
 mod clock;
+mod compress;
 mod config;
 mod conn;
 mod context;
