@@ -16,6 +16,7 @@ use http_proto::{RequestHead, ResponseHead};
 
 use self::encoder::Encoder;
 pub(crate) use self::press::Press;
+use crate::stats::WorkerStats;
 
 /// What is to be compressed of the response to one request: its site's rule, and what its client
 /// accepts. The request itself is with the other shore when the response comes.
@@ -63,12 +64,25 @@ impl Wish {
 }
 
 /// The encoders of a worker.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Encoders {
     used_bytes: Rc<Cell<usize>>,
+    stats: Arc<WorkerStats>,
 }
 
 impl Encoders {
+    pub(crate) fn new(stats: &Arc<WorkerStats>) -> Self {
+        Self {
+            used_bytes: Rc::default(),
+            stats: Arc::clone(stats),
+        }
+    }
+
+    fn set_used(&self, bytes: usize) {
+        self.used_bytes.set(bytes);
+        self.stats.encoder_bytes.set(bytes as u64);
+    }
+
     /// A new one, if with it all take at most so many bytes.
     fn begin(&self, coding: Coding, level: Option<u8>, limit_bytes: usize) -> Option<Counted> {
         let bytes = encoder::bytes(coding, level);
@@ -82,18 +96,12 @@ impl Encoders {
                 return None;
             }
         };
-        self.used_bytes.set(self.used_bytes.get() + bytes);
+        self.set_used(self.used_bytes.get() + bytes);
         Some(Counted {
             encoder,
             bytes,
             all: self.clone(),
         })
-    }
-
-    /// What they take now.
-    #[cfg(test)]
-    pub(crate) fn used_bytes(&self) -> usize {
-        self.used_bytes.get()
     }
 }
 
@@ -106,10 +114,9 @@ struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let used = &self.all.used_bytes;
-        used.set(used.get() - self.bytes);
+        self.all.set_used(self.all.used_bytes.get() - self.bytes);
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -250,6 +250,7 @@ impl HttpControl for Supervisor {
             ("refused", tally.refused),
             ("evicted", tally.evicted),
             ("timeouts", tally.timeouts),
+            ("encoder_bytes", tally.encoder_bytes),
             ("bytes_in", tally.bytes_in),
             ("bytes_out", tally.bytes_out),
             ("threads", inner.crew.threads_count() as u64),

@@ -1,6 +1,7 @@
 //! Tests of the encoders.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use http_proto::content::Coding;
 use proptest::prelude::*;
@@ -76,17 +77,21 @@ proptest! {
 #[test]
 fn encoders_are_counted_and_bounded() {
     for coding in Coding::ALL {
-        let encoders = Encoders::default();
+        let stats = Arc::default();
+        let encoders = Encoders::new(&stats);
         let bytes = encoder::bytes(coding, None);
         let mut living = Vec::new();
         while let Some(encoder) = encoders.begin(coding, None, 4 * bytes) {
             living.push(encoder);
         }
-        assert_eq!((living.len(), encoders.used_bytes()), (4, 4 * bytes));
+        assert_eq!(
+            (living.len(), stats.snapshot().encoder_bytes),
+            (4, 4 * bytes as u64)
+        );
         living.pop();
         assert!(encoders.begin(coding, None, 4 * bytes).is_some());
         drop(living);
-        assert_eq!(encoders.used_bytes(), 0);
+        assert_eq!(stats.snapshot().encoder_bytes, 0);
         assert!(encoders.begin(coding, None, bytes - 1).is_none());
         assert!(encoders.begin(coding, None, ENCODERS_BYTES).is_some());
     }

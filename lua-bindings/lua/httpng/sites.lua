@@ -33,11 +33,11 @@ end
 ---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
 ---@param cancels boolean `cfg.cancel_on_disconnect`, for sites that say nothing else
 ---@param is_reload boolean
----@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean}[]
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean, compress: any}[]
 function sites.read(given, handler, streams, cancels, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels)
+    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels, own_compress)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -55,6 +55,7 @@ function sites.read(given, handler, streams, cancels, is_reload)
         list[#list + 1] = {
             path = path, handler = its_handler, files = its_files, stream = stream and true or false,
             max_body_len = max_body_len, cancel_on_disconnect = own_cancels,
+            compress = own_compress,
         }
     end
     if given ~= nil then
@@ -78,7 +79,7 @@ function sites.read(given, handler, streams, cancels, is_reload)
                     site.path)
             end
             add(site.path, site.handler, its_files, site.stream, body_len(site),
-                flag_of(site, cancels))
+                flag_of(site, cancels), site.compress)
         end
     end
     if handler ~= nil then

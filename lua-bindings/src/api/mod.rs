@@ -2,6 +2,7 @@
 //! users meet.
 
 mod clock;
+mod compress;
 mod fiber;
 mod httpng;
 mod json;
@@ -63,6 +64,11 @@ const MODULES: &[Module] = &[
         name: "httpng.files",
         verbs: &[],
         source: include_str!("../../lua/httpng/files.lua"),
+    },
+    Module {
+        name: "httpng.compress",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/compress.lua"),
     },
     Module {
         name: "httpng.sites",

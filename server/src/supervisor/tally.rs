@@ -23,6 +23,8 @@ pub struct Tally {
     pub evicted: u64,
     /// Connections ended because they took too long or were too slow.
     pub timeouts: u64,
+    /// Bytes that encoders of responses take now.
+    pub encoder_bytes: u64,
     /// Bytes read from sockets.
     pub bytes_in: u64,
     /// Bytes written to sockets.
@@ -40,6 +42,7 @@ impl Tally {
         self.refused += seen.refused;
         self.evicted += seen.evicted;
         self.timeouts += seen.timeouts;
+        self.encoder_bytes += seen.encoder_bytes;
         self.bytes_in += seen.bytes_in;
         self.bytes_out += seen.bytes_out;
     }
