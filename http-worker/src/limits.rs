@@ -235,7 +235,7 @@ pub const FORMER_SITES_COUNT: usize = 64;
 /// bytes is compressed at once and its length told; a longer one goes as a stream.
 pub const COMPRESS_STEP_BYTES: usize = 32 * 1024;
 
-/// Bytes that one connection has compressed in one turn; it may go beyond by one step.
+/// Bytes that one connection has compressed before others are served. It may go beyond by one step.
 pub const COMPRESS_TURN_BYTES: usize = 64 * 1024;
 
 /// What the encoders of a worker may take in memory together. A response for which there is no

@@ -294,17 +294,16 @@ impl Conn {
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
+        let must_close = is_leaving || (trip.is_ended && is_blocked);
         if trip.is_pressed(&mut shuttle, cargo, cx) {
-            let must_close = is_leaving || (trip.is_ended && is_blocked);
             return self.press_step(at, shuttle, must_close, cx);
         }
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
             trip.name_answer(&mut shuttle, cx);
-            let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
-                known_length,
-                must_close: is_leaving || (trip.is_ended && is_blocked),
+                known_length: trip.is_ended.then_some(cargo.len() as u64),
+                must_close,
             };
             let head = &shuttle.response;
             self.outbox

@@ -1,6 +1,7 @@
 //! Responses that are compressed on their way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_proto::content::{Coding, CompressRule};
 use http_proto::{Leg, Site, Sites};
@@ -10,7 +11,8 @@ use shuttle_core::{Appended, MustClose};
 use super::client2::Client2;
 use super::world::{LARGE, Seen, Setup, World};
 use crate::compress::tests::{decoded, decoded_whole};
-use crate::limits::{COMPRESS_STEP_BYTES, GZIP_ENCODER_BYTES};
+use crate::core::Flush;
+use crate::limits::{COMPRESS_STEP_BYTES, COMPRESS_TURN_BYTES, GZIP_ENCODER_BYTES};
 use crate::{App, Limits, Serve};
 
 const PLAIN: &[(&str, &str)] = &[("Content-Type", "text/plain")];
@@ -333,6 +335,174 @@ fn a_client_that_does_not_read_is_bounded() {
     shuttle.unpin();
     shuttle.advance(Leg::Release).unwrap();
     world.send(shuttle);
+    world.check_balance();
+}
+
+/// Steps of one connection in one turn of the loop: in that in which a shuttle came home for it, it
+/// is served a second time.
+const IN_TURN_COUNT: u64 = 2 * (COMPRESS_TURN_BYTES / COMPRESS_STEP_BYTES) as u64;
+
+/// Turns until so many responses are on their way; in none of them were there more than a
+/// connection may compress.
+#[track_caller]
+fn share_turns(world: &mut World, wanted: u64) {
+    let mut count = 0;
+    while count < wanted {
+        let moment = Some(Duration::from_millis(1));
+        world.core.turn(moment, Flush::Lazily).unwrap();
+        let before = std::mem::replace(&mut count, world.stats().responses[1]);
+        assert!(count - before <= IN_TURN_COUNT, "{before} to {count}");
+        world.clients.iter_mut().for_each(|client| {
+            client.take();
+        });
+    }
+}
+
+/// How many bytes leave in each turn, until nothing moves.
+fn turns(world: &mut World) -> Vec<u64> {
+    let mut turns = Vec::new();
+    loop {
+        let before = world.stats().bytes_out;
+        let moment = Duration::from_millis(1);
+        let moved = world.core.turn(Some(moment), Flush::Lazily).unwrap();
+        world.clients.iter_mut().for_each(|client| {
+            client.take();
+        });
+        match world.stats().bytes_out - before {
+            0 if moved == 0 => return turns,
+            sent => turns.push(sent),
+        }
+    }
+}
+
+#[test]
+fn a_long_body_takes_many_turns_and_lets_others_have_theirs() {
+    let mut world = world(Limits::default());
+    let clients = [world.connect(), world.connect()];
+    for client in clients {
+        world.ask(client, get("gzip"));
+    }
+    let noise: &'static [u8] = Box::leak(noise(1 << 20).into_boxed_slice());
+    let mut long = world.take();
+    long.write_head(200, PLAIN).unwrap();
+    long.write(b"", true).unwrap();
+    long.lend_static(noise);
+    world.tx().send(long);
+    let mut short = world.take();
+    short.answer(200, PLAIN, &[b'x'; 100]).unwrap();
+    world.tx().send(short);
+    let most = IN_TURN_COUNT * COMPRESS_STEP_BYTES as u64;
+    let turns = turns(&mut world);
+    assert!(turns.iter().all(|&sent| sent <= most), "{turns:?}");
+    assert!(turns.len() as u64 >= (1 << 20) / most, "{turns:?}");
+    let (head, _) = taken(&mut world, clients[1]);
+    assert!(head.contains("gzip"), "{head}");
+    let (_, body) = taken(&mut world, clients[0]);
+    assert!(decoded_whole(Coding::Gzip, &body) == noise);
+    world.settle();
+    let mut shuttle = world.take();
+    shuttle.unpin();
+    shuttle.advance(Leg::Release).unwrap();
+    world.send(shuttle);
+    world.check_balance();
+}
+
+#[test]
+fn pipelined_answers_share_the_turn_of_their_connection() {
+    let mut world = world(Limits::default());
+    let client = world.connect();
+    world.ask(client, get("gzip").repeat(8));
+    let count = world.held.len() as u64;
+    assert!(count > IN_TURN_COUNT);
+    for mut shuttle in std::mem::take(&mut world.held) {
+        shuttle
+            .answer(200, PLAIN, &LARGE[..COMPRESS_STEP_BYTES])
+            .unwrap();
+        world.tx().send(shuttle);
+    }
+    share_turns(&mut world, count);
+    world.settle();
+    while !world.held.is_empty() {
+        world.answer(204, "");
+    }
+    world.check_balance();
+}
+
+#[test]
+fn streams_of_one_connection_share_its_turn() {
+    let mut world = world(Limits::default());
+    let mut client = Client2::new(&mut world);
+    let accept = [("accept-encoding", "gzip")];
+    let streams = [(); 8].map(|()| client.begin("GET", "/a", &accept, true));
+    client.settle(&mut world);
+    for mut shuttle in std::mem::take(&mut world.held) {
+        shuttle
+            .answer(200, PLAIN, &LARGE[..COMPRESS_STEP_BYTES])
+            .unwrap();
+        world.tx().send(shuttle);
+    }
+    let moment = Some(Duration::from_millis(1));
+    world.core.turn(moment, Flush::Lazily).unwrap();
+    assert!(world.stats().responses[1] <= IN_TURN_COUNT);
+    client.settle(&mut world);
+    for stream in streams {
+        let body = decoded_whole(Coding::Gzip, client.bytes(stream));
+        assert_eq!(body, &LARGE[..COMPRESS_STEP_BYTES]);
+    }
+    world.check_balance();
+}
+
+/// What waits for the windows of the client is one step; the rest stays in the shuttle.
+#[test]
+fn a_stream_that_is_not_read_is_bounded_and_its_reset_frees_the_encoder() {
+    let mut world = world(Limits::default());
+    let mut client = Client2::new(&mut world);
+    let accept = [("accept-encoding", "gzip")];
+    let stream = client.begin("GET", "/a", &accept, true);
+    client.holds.push(stream);
+    client.settle(&mut world);
+    let noise: &'static [u8] = Box::leak(noise(1 << 20).into_boxed_slice());
+    let mut shuttle = world.take();
+    shuttle.write_head(200, PLAIN).unwrap();
+    shuttle.write(b"", true).unwrap();
+    shuttle.lend_static(noise);
+    world.send(shuttle);
+    client.settle(&mut world);
+    assert_eq!(world.at_tx(), "", "it is not taken");
+    assert!(
+        world.stats().bytes_out < 110_000,
+        "the window of the stream"
+    );
+    assert_eq!(used(&world), GZIP_ENCODER_BYTES as u64);
+    client.reset(stream);
+    client.settle(&mut world);
+    assert_eq!(
+        (world.at_tx().as_str(), used(&world)),
+        ("Closed /a gone", 0)
+    );
+    let mut shuttle = world.take();
+    shuttle.unpin();
+    shuttle.advance(Leg::Release).unwrap();
+    world.send(shuttle);
+    world.check_balance();
+}
+
+#[test]
+fn a_stream_that_lacks_declared_bytes_is_reset() {
+    let mut world = world(Limits::default());
+    let mut client = Client2::new(&mut world);
+    let accept = [("accept-encoding", "br")];
+    let stream = client.begin("GET", "/a", &accept, true);
+    client.settle(&mut world);
+    let declared = &[("Content-Type", "text/plain"), ("Content-Length", "20")];
+    let mut shuttle = world.take();
+    shuttle.write_head(200, declared).unwrap();
+    shuttle.write(b"too little", true).unwrap();
+    world.send(shuttle);
+    client.settle(&mut world);
+    let text = client.text(stream);
+    assert!(text.ends_with("<reset INTERNAL_ERROR>"), "{text}");
+    world.go(Leg::Release);
     world.check_balance();
 }
 

@@ -63,8 +63,8 @@ fn whole_and_long_answers_decode_to_what_the_handler_gave() {
         ("/sent", "return { body = tostring(kept.sent) }"),
         (
             "/off",
-            "return { headers = { ['content-type'] = 'text/plain', ['cache-control'] = 'no-transform' },
-                body = ('x'):rep(500) }",
+            "return { body = ('x'):rep(500),
+                headers = { ['content-type'] = 'text/plain', ['cache-control'] = 'no-transform' } }",
         ),
     ];
     for setup in SETUPS {

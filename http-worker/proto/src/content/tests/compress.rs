@@ -249,7 +249,9 @@ fn a_head_that_would_become_too_large_stays() {
 proptest! {
     /// Files and responses are chosen alike when every coding is offered.
     #[test]
-    fn the_choice_is_the_first_of_the_order(value in "[a-z*;=0-9., ]{0,24}|((br|zstd|gzip|identity|\\*)(;q=0\\.[0-9])?,){0,6}") {
+    fn the_choice_is_the_first_of_the_order(
+        value in "[a-z*;=0-9., ]{0,24}|((br|zstd|gzip|identity|\\*)(;q=0\\.[0-9])?,){0,6}",
+    ) {
         let first = super::super::codings([value.as_bytes()].into_iter()).next();
         prop_assert_eq!(accepted(&value).choose(&Coding::ALL), first);
     }
