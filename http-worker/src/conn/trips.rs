@@ -275,9 +275,7 @@ impl Conn {
         let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         let trip = &mut self.trips[at];
         let is_first = trip.body.is_none();
-        if let Some(mark) = mark_of(&shuttle, is_first) {
-            cx.mark(mark, trip.ticket);
-        }
+        mark_look(&shuttle, is_first, cx);
         let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
         // Nothing is appended after the close, so what is found after it was seen is all.
         let sees_close = !asked && shuttle.must_close();
@@ -305,9 +303,9 @@ impl Conn {
                 known_length: trip.is_ended.then_some(cargo.len() as u64),
                 must_close,
             };
-            let head = &shuttle.response;
+            let (head, encoder) = (&shuttle.response, &cx.encoder);
             self.outbox
-                .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
+                .copy(|out| encoder.encode_head(head, &trip.facts, outlook, out))
         });
         if is_first {
             self.note_head(at);
@@ -472,11 +470,11 @@ impl Conn {
     }
 }
 
-/// What the witness is told as a shuttle is looked at.
-fn mark_of(shuttle: &Shuttle<Worker, Exchange>, is_first: bool) -> Option<Mark> {
+/// Tells the witness that a shuttle is looked at.
+fn mark_look(shuttle: &Shuttle<Worker, Exchange>, is_first: bool, cx: &mut Cx) {
     match shuttle.leg() {
-        _ if is_first => Some(Mark::FormatResponse),
-        Leg::Write => Some(Mark::SendBody),
-        _ => None,
+        _ if is_first => cx.mark(Mark::FormatResponse, shuttle.worker_ticket),
+        Leg::Write => cx.mark(Mark::SendBody, shuttle.worker_ticket),
+        _ => {}
     }
 }

@@ -64,7 +64,7 @@ fn whole_and_long_answers_decode_to_what_the_handler_gave() {
         (
             "/off",
             "return { body = ('x'):rep(500),
-                headers = { ['content-type'] = 'text/plain', ['cache-control'] = 'no-transform' } }",
+                headers = { ['content-type'] = 'text/css', ['cache-control'] = 'no-transform' } }",
         ),
     ];
     for setup in SETUPS {
