@@ -46,7 +46,9 @@ use crate::access::AccessRecord;
 use crate::bodies::Standing;
 use crate::context::{Cx, Incoming};
 use crate::guests::Guest;
-use crate::limits::{BODIES_WAIT_MS, DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT};
+use crate::limits::{
+    BODIES_WAIT_MS, COMPRESS_TURN_BYTES, DRAIN_IDLE_MS, FILE_TURN_BYTES, LOOKS_PER_TURN_COUNT,
+};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
@@ -116,6 +118,8 @@ pub(crate) struct Conn {
     outbox: Outbox,
     /// How much of files may still be sent in this turn.
     file_bytes: usize,
+    /// How much may still be compressed in this turn.
+    compress_left: usize,
     /// How the connection ends when everything is written, once that is decided.
     end: Option<End>,
     /// Set while lingering: how many more bytes are thrown away.
@@ -187,6 +191,7 @@ impl Conn {
             trips: VecDeque::new(),
             outbox: Outbox::default(),
             file_bytes: 0,
+            compress_left: 0,
             end: None,
             linger_bytes: None,
             is_fresh: true,
@@ -276,6 +281,7 @@ impl Conn {
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
         self.file_bytes = FILE_TURN_BYTES;
+        self.compress_left = COMPRESS_TURN_BYTES;
         self.looks_left = LOOKS_PER_TURN_COUNT;
         match self.advance(cx) {
             Ok(()) if self.opening == Opening::Http2 => Fate::Turns,

@@ -11,12 +11,13 @@ use mio::Registry;
 use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::bodies::Bodies;
+use crate::compress::{Encoders, Wish};
 use crate::conn::{Rule, Spares};
 use crate::files::Desk;
 use crate::http2::Texts;
 use crate::limits::{CROWDED_PERCENT, KEEP_BYTES, Limits, SPARES_COUNT};
 use crate::reports::Reports;
-use crate::routes::{App, FileSite, Routes, Serve, files_for, former};
+use crate::routes::{App, FileSite, Routes, Serve, files_for, former, has_compression};
 use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
@@ -29,6 +30,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Fields,
     pub(crate) facts: RequestFacts,
+    /// What its site and its client want compressed of the response.
+    pub(crate) wish: Option<Box<Wish>>,
     /// The files it is for. Such a request does not cross, and its body is thrown away.
     pub(crate) files: Option<FileSite>,
     /// Names the request to witnesses; 0: its head is not here.
@@ -73,6 +76,9 @@ pub(crate) struct Cx {
     pub(crate) routes: Arc<Routes>,
     /// What of the former ones a request on its way may still be for.
     pub(crate) former_routes: Routes,
+    /// Some site has responses that are compressed.
+    compresses: bool,
+    pub(crate) encoders: Encoders,
     /// Answers requests for files.
     pub(crate) desk: Desk,
     pub(crate) now: Instant,
@@ -121,11 +127,13 @@ impl Cx {
         Self {
             shore,
             registry,
+            encoders: Encoders::new(&stats),
             stats,
             limits: limits.clamped(),
             limits_version: 0,
             routes: Arc::default(),
             former_routes: Routes::default(),
+            compresses: false,
             desk: Desk::default(),
             now,
             unix_secs: 0,
@@ -151,6 +159,7 @@ impl Cx {
     /// From now on others serve.
     pub(crate) fn replace_routes(&mut self, routes: Arc<Routes>) {
         self.former_routes = former(&self.routes, &self.former_routes);
+        self.compresses = has_compression(&routes);
         self.routes = routes;
         self.desk.forget();
     }
@@ -216,6 +225,17 @@ impl Cx {
         match self.routes.find(path).map(|site| &site.value) {
             Some(Serve::App(app)) => app.clone(),
             Some(Serve::Files(_)) | None => App::default(),
+        }
+    }
+
+    /// What is to be compressed of the response to this request.
+    pub(crate) fn wish(&self, request: &RequestHead) -> Option<Box<Wish>> {
+        if !self.compresses {
+            return None;
+        }
+        match &self.routes.find(request.path())?.value {
+            Serve::App(app) => Wish::of(app.compress.as_ref()?, request),
+            Serve::Files(_) => None,
         }
     }
 
@@ -377,6 +397,7 @@ impl Cx {
             incoming.is_complete = false;
             incoming.owes_continue = false;
             incoming.files = None;
+            incoming.wish = None;
             incoming.ticket = 0;
             self.spares.push(incoming);
         }

@@ -117,7 +117,7 @@ impl Core {
             witness,
             now,
         );
-        cx.routes = routes;
+        cx.replace_routes(routes);
         cx.reports.reporting = reporting;
         Self {
             _alive: alive,

@@ -21,6 +21,7 @@
 
 mod answer;
 mod budget;
+mod compress;
 mod ending;
 mod fields;
 mod files;
@@ -115,6 +116,9 @@ pub(crate) struct Conn {
     /// Bytes given to the engine that may still be there or in the pipe.
     handed: usize,
     budget: Budget,
+    /// How much may still be compressed in this turn, and the streams that wait for the next.
+    compress_left: usize,
+    put_off: Vec<usize>,
     /// It stands in the queue for a berth.
     is_waiting: bool,
     /// It was first in that queue and a berth is free.
@@ -167,6 +171,8 @@ impl Conn {
             feeding: VecDeque::new(),
             handed: 0,
             budget,
+            compress_left: 0,
+            put_off: Vec::new(),
             is_waiting: false,
             has_turn: false,
             is_again: false,
@@ -238,6 +244,7 @@ impl Conn {
     /// Serves everything that has something to do, for as long as anything moves.
     pub(crate) fn drive(&mut self, cx: &mut Cx) -> Fate {
         self.is_again = false;
+        self.take_breath();
         let result = match self.parting {
             Some(_) => self.linger(cx),
             None => self.advance(cx),
@@ -387,9 +394,10 @@ impl Conn {
         self.carry_body(place, cx);
         match self.streams[place].place {
             Place::Arriving(..) => self.receive(place, cx),
+            Place::Home(_) | Place::More(_) if self.is_breathless(place) => self.put_off(place, cx),
             Place::Home(_) | Place::More(_) => self.answer(place, cx),
             Place::Waiting(..) | Place::Away | Place::Asked(_) => self.look_after(place, cx),
-            Place::Loaded(..) | Place::File(_) => self.feed(place, cx),
+            Place::Loaded(..) | Place::Pressed(..) | Place::File(_) => self.feed(place, cx),
             Place::Done => {}
         }
         self.drop_if_done(place, cx);

@@ -90,6 +90,7 @@ mod access;
 mod bodies;
 mod cargo;
 mod clock;
+mod compress;
 mod config;
 mod conn;
 mod context;

@@ -264,6 +264,32 @@ pub const LONE_FILES_COUNT: usize = 4096;
 /// at that moment. More than a program has, unless it makes new ones all the time.
 pub const FORMER_SITES_COUNT: usize = 64;
 
+/// Bytes of a response that are compressed before what came of them is sent and others are looked
+/// at: under a millisecond with each coding at its usual level. A complete body of at most so many
+/// bytes is compressed at once and its length told; a longer one goes as a stream.
+pub const COMPRESS_STEP_BYTES: usize = 32 * 1024;
+
+/// Bytes that one connection has compressed before others are served. It may go beyond by one step.
+pub const COMPRESS_TURN_BYTES: usize = 64 * 1024;
+
+/// What the encoders of a worker may take in memory together. A response for which there is no
+/// more goes as it is. Room for some 20 streams of Brotli at its usual level, 50 of Zstandard
+/// or 170 of gzip at once; a complete answer has its encoder for less than a turn.
+pub const ENCODERS_BYTES: usize = 64 * 1024 * 1024;
+
+/// An encoder of gzip, with its window of 32 KiB, at any level. Measured.
+pub const GZIP_ENCODER_BYTES: usize = 384 * 1024;
+
+/// An encoder of Brotli with a window of 256 KiB. Measured at quality 5, which is the highest that
+/// is used: from there on it takes ten times as much.
+pub const BROTLI_ENCODER_BYTES: usize = 2816 * 1024;
+
+/// An encoder of Zstandard with a window of 128 KiB up to level 3. Measured.
+pub const ZSTD_ENCODER_BYTES: usize = 1280 * 1024;
+
+/// The same at levels 4 to 6, the highest that are used: the next ones take twice as much and more.
+pub const ZSTD_LARGE_ENCODER_BYTES: usize = 3 * 1024 * 1024;
+
 /// Spare incoming requests kept for reuse.
 pub const SPARES_COUNT: usize = 256;
 
@@ -317,6 +343,8 @@ const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
 const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
 const _: () = assert!(FILE_COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
+const _: () = assert!(COMPRESS_STEP_BYTES <= COMPRESS_TURN_BYTES);
+const _: () = assert!(COPY_BYTES <= COMPRESS_STEP_BYTES);
 const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
 const _: () = assert!(RESERVED_COUNT < RESERVED_FROM_COUNT);
 
@@ -356,6 +384,8 @@ pub struct Limits {
     pub buffered_bodies_bytes: usize,
     /// Bytes that connections hold together, see [`HELD_BYTES`].
     pub held_bytes: usize,
+    /// What encoders of responses may take together, see [`ENCODERS_BYTES`].
+    pub encoders_bytes: usize,
     /// Bytes per second that a client sends of a body at least. Zero: any will do.
     pub receive_rate_bytes: u64,
     /// Bytes per second that a client takes at least of what waits. Zero: any will do.
@@ -395,6 +425,7 @@ impl Default for Limits {
             shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
             held_bytes: HELD_BYTES,
+            encoders_bytes: ENCODERS_BYTES,
             receive_rate_bytes: RECEIVE_RATE_BYTES,
             send_rate_bytes: SEND_RATE_BYTES,
             header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),

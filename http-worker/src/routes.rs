@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http_proto::content::CompressRule;
 use http_proto::{RequestHead, Site, Sites};
 
 use crate::files::Files;
@@ -30,6 +31,8 @@ pub struct App {
     /// How long a body may be; beyond: 413. Absent: as long as the
     /// [limits](crate::Limits::body_bytes) say, and any length if it follows in pieces.
     pub body_max_bytes: Option<u64>,
+    /// Which of its responses are compressed. Absent: none.
+    pub compress: Option<Arc<CompressRule>>,
 }
 
 /// Files, and the site whose paths lead to them.
@@ -52,6 +55,13 @@ pub(crate) fn former(routes: &Routes, before: &Routes) -> Routes {
     }
     sites.truncate(FORMER_SITES_COUNT);
     Routes::new(sites)
+}
+
+/// Whether responses of some site are compressed.
+pub(crate) fn has_compression(routes: &Routes) -> bool {
+    routes
+        .iter()
+        .any(|site| matches!(&site.value, Serve::App(app) if app.compress.is_some()))
 }
 
 /// The files that a request is for, if it is for some.

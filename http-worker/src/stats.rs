@@ -48,6 +48,7 @@ pub struct WorkerStats {
     pub(crate) bytes_held: Counter,
     pub(crate) waits_for_berth: Counter,
     pub(crate) body_bytes_held: Counter,
+    pub(crate) encoder_bytes: Counter,
     pub(crate) reads: Counter,
     pub(crate) writes: Counter,
     pub(crate) turns: Counter,
@@ -91,6 +92,8 @@ pub struct Snapshot {
     pub waits_for_berth: u64,
     /// Request body bytes in memory now.
     pub body_bytes_held: u64,
+    /// Bytes that encoders of responses take now.
+    pub encoder_bytes: u64,
     /// Read calls on sockets.
     pub reads: u64,
     /// Write calls on sockets.
@@ -120,6 +123,7 @@ impl WorkerStats {
             bytes_held: self.bytes_held.value(),
             waits_for_berth: self.waits_for_berth.value(),
             body_bytes_held: self.body_bytes_held.value(),
+            encoder_bytes: self.encoder_bytes.value(),
             reads: self.reads.value(),
             writes: self.writes.value(),
             turns: self.turns.value(),

@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod client2;
+mod compress;
 mod conformance;
 mod doors;
 mod drawn;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http_proto::Exchange;
+use http_proto::content::CompressRule;
 use ipnet::IpNet;
 use shuttle_core::TxEnd;
 
@@ -102,6 +103,8 @@ pub enum ServeConfig {
         streams_body: bool,
         /// How long a body may be, in bytes, if the site says so itself.
         body_max_bytes: Option<u64>,
+        /// Which of its answers are compressed. Absent: none.
+        compress: Option<Arc<CompressRule>>,
     },
     /// Files; no request for them comes to Lua.
     Files(FolderConfig),

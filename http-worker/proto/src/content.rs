@@ -35,6 +35,7 @@
 
 mod accept_encoding;
 mod answer;
+mod compress;
 mod conditional;
 mod error_page;
 mod media_type;
@@ -42,8 +43,9 @@ mod multipart;
 mod name;
 mod range;
 
-pub use accept_encoding::{Coding, Codings, codings};
+pub use accept_encoding::{Accepted, Coding, Codings, codings};
 pub use answer::{ALLOWED, Part, Representation, has_method, options, redirect, refuse};
+pub use compress::{COMPRESSED_MIN_BYTES, COMPRESSED_TYPES, CompressRule, Compression};
 pub use conditional::{Condition, Validators};
 pub use error_page::{ErrorForm, ErrorPage};
 pub use media_type::media_type;

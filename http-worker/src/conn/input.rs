@@ -219,6 +219,7 @@ impl Conn {
                 incoming.files = files_for(&cx.routes, &incoming.head);
                 if incoming.files.is_none() {
                     cx.mark(Mark::RequestArrives, incoming.ticket);
+                    incoming.wish = cx.wish(&incoming.head);
                     self.choose_site(&mut incoming, cx);
                     if incoming.streams {
                         self.incoming = Some(incoming);
@@ -332,7 +333,9 @@ impl Conn {
             .expect("a free exchange may take a request");
         cx.mark(Mark::PackRequest, ticket);
         let berth = shuttle.berth();
-        self.set_out(Trip::away(berth, ticket, incoming.facts, is_safe), cx);
+        let wish = incoming.wish.take();
+        let trip = Trip::away(berth, ticket, incoming.facts, is_safe).with_wish(wish);
+        self.set_out(trip, cx);
         match body {
             Some(body) => self.upload = Some(Box::new(Upload::new(body, incoming))),
             None => cx.reuse(incoming),

@@ -54,7 +54,10 @@ impl Conn {
         trip.place = Place::Done;
         trip.is_ended = true;
         if let Some(body) = trip.body.take() {
-            self.finish(at, body);
+            match trip.press.take() {
+                Some(press) => self.finish_pressed(at, body, press, cx),
+                None => self.finish(at, body),
+            }
             self.mark_end(at);
         }
         cx.close(shuttle);
@@ -70,9 +73,13 @@ impl Conn {
         }
     }
 
-    /// More was appended than may be sent in one turn.
+    /// More was appended than may be sent in one turn, or is to be compressed.
     pub(super) fn is_cut_short(&self) -> bool {
         let mut trips = self.trips.iter();
-        !self.socket.is_full && trips.any(|trip| matches!(trip.place, Place::More(_)))
+        let is_breathless = self.compress_left == 0;
+        !self.socket.is_full
+            && trips.any(|trip| {
+                matches!(trip.place, Place::More(_)) || (is_breathless && trip.is_ready())
+            })
     }
 }

@@ -13,10 +13,12 @@ use super::ending::End;
 use super::outbox::Slices;
 use crate::access::{AccessRecord, CLIENT_LEFT, TOO_SHORT};
 use crate::cargo::{self, Cargo};
+use crate::compress::{Press, Wish};
 use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
 
+mod compress;
 mod failing;
 mod files;
 
@@ -49,6 +51,10 @@ pub(super) struct Trip {
     pub(super) place: Place,
     /// How the body goes, after the head was encoded.
     pub(super) body: Option<ResponseBody>,
+    /// What is to be compressed of it; `None` when that was decided.
+    wish: Option<Box<Wish>>,
+    /// Compresses its body.
+    pub(super) press: Option<Box<Press>>,
     /// The last byte of the response is in the outbox.
     pub(super) is_ended: bool,
     /// What to tell the witness when the cargo goes; `None` when that was told.
@@ -68,6 +74,8 @@ impl Trip {
             is_safe,
             place,
             body: None,
+            wish: None,
+            press: None,
             is_ended: false,
             sent_mark,
             record: None,
@@ -87,6 +95,8 @@ impl Trip {
             is_safe: true,
             place,
             body: None,
+            wish: None,
+            press: None,
             is_ended: false,
             sent_mark: None,
             record: None,
@@ -180,7 +190,7 @@ impl Trip {
     }
 
     /// Its answer, or the next part of it, is here to be encoded.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         matches!(
             self.place,
             Place::Home(_) | Place::More(_) | Place::Early(_) | Place::File(_)
@@ -220,6 +230,9 @@ impl Conn {
                 // One open file at a time, however many are asked for.
                 break;
             }
+            if self.compress_left == 0 {
+                break;
+            }
             if matches!(trip.place, Place::More(_)) {
                 match self.looks_left.checked_sub(1) {
                     Some(left) => self.looks_left = left,
@@ -237,6 +250,9 @@ impl Conn {
                     Ok(()) => continue,
                     Err(shuttle) => self.encode_failure(at, shuttle, cx),
                 },
+                Place::More(shuttle) if self.trips[at].has_rest() => {
+                    self.press_step(at, shuttle, false, cx);
+                }
                 Place::More(shuttle) => self.encode(at, shuttle, Cargo::of_appended, cx),
                 Place::Early(error) => self.encode_early(at, &error, cx),
                 Place::File(incoming) => self.encode_file(at, incoming, cx),
@@ -264,9 +280,7 @@ impl Conn {
         let is_blocked = self.is_blocked_by_body(&self.trips[at]);
         let trip = &mut self.trips[at];
         let is_first = trip.body.is_none();
-        if let Some(mark) = mark_of(&shuttle, is_first) {
-            cx.mark(mark, trip.ticket);
-        }
+        mark_look(&shuttle, is_first, cx);
         let asked = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
         // Nothing is appended after the close, so what is found after it was seen is all.
         let sees_close = !asked && shuttle.must_close();
@@ -283,17 +297,20 @@ impl Conn {
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
+        let must_close = is_leaving || (trip.is_ended && is_blocked);
+        if trip.is_pressed(&mut shuttle, cargo, cx) {
+            return self.press_step(at, shuttle, must_close, cx);
+        }
         let mut body = trip.body.take().unwrap_or_else(|| {
             cx.stats.response(shuttle.response.status());
             trip.name_answer(&mut shuttle, cx);
-            let known_length = trip.is_ended.then_some(cargo.len() as u64);
             let outlook = Outlook {
-                known_length,
-                must_close: is_leaving || (trip.is_ended && is_blocked),
+                known_length: trip.is_ended.then_some(cargo.len() as u64),
+                must_close,
             };
-            let head = &shuttle.response;
+            let (head, encoder) = (&shuttle.response, &cx.encoder);
             self.outbox
-                .copy(|out| cx.encoder.encode_head(head, &trip.facts, outlook, out))
+                .copy(|out| encoder.encode_head(head, &trip.facts, outlook, out))
         });
         if is_first {
             self.note_head(at);
@@ -408,6 +425,10 @@ impl Conn {
             return;
         };
         let Some(mut shuttle) = shuttle else { return };
+        if trip.goes_on_pressing(&mut shuttle, cx) {
+            trip.place = Place::More(shuttle);
+            return;
+        }
         trip.tell_sent(cx);
         if shuttle.leg() == Leg::Answer {
             return cx.free(shuttle);
@@ -455,11 +476,11 @@ impl Conn {
     }
 }
 
-/// What the witness is told as a shuttle is looked at.
-fn mark_of(shuttle: &Shuttle<Worker, Exchange>, is_first: bool) -> Option<Mark> {
+/// Tells the witness that a shuttle is looked at.
+fn mark_look(shuttle: &Shuttle<Worker, Exchange>, is_first: bool, cx: &mut Cx) {
     match shuttle.leg() {
-        _ if is_first => Some(Mark::FormatResponse),
-        Leg::Write => Some(Mark::SendBody),
-        _ => None,
+        _ if is_first => cx.mark(Mark::FormatResponse, shuttle.worker_ticket),
+        Leg::Write => cx.mark(Mark::SendBody, shuttle.worker_ticket),
+        _ => {}
     }
 }

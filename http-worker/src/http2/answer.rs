@@ -52,6 +52,7 @@ impl Conn {
                     self.fail(place, shuttle, cx);
                 }
             }
+            Place::More(shuttle) if stream.has_rest() => self.press_step(place, shuttle, cx),
             Place::More(shuttle) => self.load(place, shuttle, Cargo::of_appended, cx),
             other => stream.place = other,
         }
@@ -87,9 +88,13 @@ impl Conn {
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
+        if stream.is_pressed(&mut shuttle, cargo, cx) {
+            return self.press_step(place, shuttle, cx);
+        }
         if is_first {
             stream.name_answer(&mut shuttle, cx);
-            self.begin(place, &shuttle, cargo.len(), cx);
+            let known_length = stream.is_last.then_some(cargo.len());
+            self.begin(place, &shuttle, known_length, cx);
         }
         let stream = &mut self.streams[place];
         let admitted = match &mut stream.reply {
@@ -100,19 +105,20 @@ impl Conn {
         self.feed(place, cx);
     }
 
-    /// Says the head. A response that has no body ends the stream with it.
-    fn begin(
+    /// Says the head. A response that has no body ends the stream with it. `known_length`: of the
+    /// body, when all of it is there.
+    pub(super) fn begin(
         &mut self,
         place: usize,
         shuttle: &Shuttle<Worker, Exchange>,
-        len: usize,
+        known_length: Option<usize>,
         cx: &mut Cx,
     ) {
         let stream = &mut self.streams[place];
-        let known_length = stream.is_last.then_some(len as u64);
-        let body = ResponseBody::new(&shuttle.response, stream.is_head, known_length);
+        let length = known_length.map(|length| length as u64);
+        let body = ResponseBody::new(&shuttle.response, stream.is_head, length);
         let head = fields::response(&shuttle.response, &body, &cx.encoder, &mut cx.texts);
-        let is_empty = body.is_full() || (stream.is_last && len == 0 && body.missing() == 0);
+        let is_empty = body.is_full() || (known_length == Some(0) && body.missing() == 0);
         cx.stats.response(shuttle.response.status());
         let Reply::Unsaid(respond) = &mut stream.reply else {
             return;
@@ -147,6 +153,7 @@ impl Conn {
         let share = room.min(HTTP2_SHARE_BYTES);
         // A body that has its declared length is over, whether or not that was said.
         let ends = body.is_full() || (stream.is_last && body.missing() == 0);
+        let ends = ends && stream.press.as_ref().is_none_or(|press| press.is_sound());
         let (gave, given) = match &mut stream.place {
             Place::Loaded(shuttle, cargo) => {
                 let given = give(&mut Brought(shuttle, cargo), send, ends, share, &mut waker);
@@ -155,6 +162,7 @@ impl Conn {
                 }
                 given
             }
+            Place::Pressed(_, made) => give(made, send, ends, share, &mut waker),
             Place::File(load) => give(load, send, ends, share, &mut waker),
             _ => return,
         };
@@ -213,12 +221,20 @@ impl Conn {
         let stream = &mut self.streams[place];
         let mut shuttle = match std::mem::replace(&mut stream.place, Place::Done) {
             Place::Loaded(shuttle, _) => shuttle,
+            Place::Pressed(shuttle, made) => {
+                cx.recycle(made.into_buffer());
+                match self.go_on_pressing(place, shuttle, cx) {
+                    Some(shuttle) => shuttle,
+                    None => return,
+                }
+            }
             Place::File(_) => return self.finish(place),
             other => {
                 stream.place = other;
                 return;
             }
         };
+        let stream = &mut self.streams[place];
         if let Some(mark) = stream.sent_mark.take() {
             cx.mark(mark, stream.ticket);
         }
@@ -250,8 +266,7 @@ impl Conn {
             if kept.must_close() {
                 if kept.accept_close() {
                     cx.mark(Mark::SeeMustClose, ticket);
-                    self.finish(place);
-                    return cx.close(kept);
+                    return self.end_response(place, kept, cx);
                 }
                 continue;
             }
@@ -271,17 +286,28 @@ impl Conn {
         }
     }
 
+    /// Ends a response of which everything else is with the engine.
+    fn end_response(&mut self, place: usize, kept: Shuttle<Worker, Exchange>, cx: &mut Cx) {
+        if self.streams[place].press.is_some() {
+            return self.press_end(place, kept, cx);
+        }
+        self.finish(place);
+        cx.close(kept);
+    }
+
     /// Ends the stream. A response that lacks declared bytes is reset: the client must not take it
     /// for whole.
     fn finish(&mut self, place: usize) {
         let stream = &mut self.streams[place];
         self.budget.earn_answer();
-        if matches!(&stream.reply, Reply::Begun(_, body) if body.missing() > 0) {
+        let pressed = stream.press.as_ref().map_or(0, |press| press.missing());
+        if matches!(&stream.reply, Reply::Begun(_, body) if body.missing() + pressed > 0) {
             stream.blame(TOO_SHORT);
         }
         if let Reply::Begun(send, body) = &mut stream.reply {
-            if body.missing() > 0 {
-                log::warn!("a response lacks {} of its declared bytes", body.missing());
+            let missing = body.missing() + pressed;
+            if missing > 0 {
+                log::warn!("a response lacks {missing} of its declared bytes");
                 send.send_reset(Reason::INTERNAL_ERROR);
             } else {
                 // Fails when the stream is lost, and then nobody waits for its end.

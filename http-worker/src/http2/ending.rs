@@ -42,7 +42,10 @@ impl Conn {
                     cx.disown(berth);
                 }
             }
-            Place::Home(shuttle) | Place::More(shuttle) | Place::Loaded(shuttle, _) => {
+            Place::Home(shuttle)
+            | Place::More(shuttle)
+            | Place::Loaded(shuttle, _)
+            | Place::Pressed(shuttle, _) => {
                 cx.stats.client_gone.one();
                 cx.mark(Mark::ClientLeaves, ticket);
                 if shuttle.leg() != Leg::Answer {

@@ -75,6 +75,8 @@ impl Conn {
             upload: None,
             body_max_bytes: read.unwrap_or(0),
             reply: Reply::Unsaid(respond),
+            wish: incoming.wish.take(),
+            press: None,
             is_last: false,
             is_listed: false,
             pace: Pace::default(),
@@ -354,6 +356,7 @@ fn choose_site(facts: RequestFacts, incoming: &mut Incoming, cx: &Cx) -> Result<
     if incoming.files.is_some() {
         return Ok(0);
     }
+    incoming.wish = cx.wish(&incoming.head);
     if facts.body == RequestBody::None {
         return Ok(0);
     }

@@ -12,11 +12,13 @@ use http_proto::drawing::Mark;
 use http_proto::h2::ResponseBody;
 use shuttle_core::{BerthId, Shuttle, Worker};
 
+use super::compress::Made;
 use super::files::FileLoad;
 use super::room::Room;
 use super::upload::Upload;
 use crate::access::AccessRecord;
 use crate::cargo::Cargo;
+use crate::compress::{Press, Wish};
 use crate::conn::Pace;
 use crate::context::{Cx, Incoming};
 
@@ -32,6 +34,8 @@ pub(super) enum Place {
     Home(Shuttle<Worker, Exchange>),
     /// Back, and its cargo is being given to the engine.
     Loaded(Shuttle<Worker, Exchange>, Cargo),
+    /// Back, and what was made of some of its cargo is being given to the engine.
+    Pressed(Shuttle<Worker, Exchange>, Made),
     /// Still here: more was appended to it while its cargo went.
     More(Shuttle<Worker, Exchange>),
     /// It is for a file, which was not opened yet.
@@ -65,6 +69,10 @@ pub(super) struct Stream {
     /// How long its body may be.
     pub(super) body_max_bytes: u64,
     pub(super) reply: Reply,
+    /// What is to be compressed of its response; `None` when that was decided.
+    pub(super) wish: Option<Box<Wish>>,
+    /// Compresses its body.
+    pub(super) press: Option<Box<Press>>,
     /// Nothing follows the cargo that is loaded.
     pub(super) is_last: bool,
     /// It stands in the list of those that wait for their share.
@@ -132,7 +140,9 @@ impl Stream {
                 .room
                 .until()
                 .or_else(|| self.pace.due(cx.receive_rule())),
-            Place::Loaded(..) | Place::File(_) => self.pace.due(cx.send_rule()),
+            Place::Loaded(..) | Place::Pressed(..) | Place::File(_) => {
+                self.pace.due(cx.send_rule())
+            }
             _ => None,
         };
         own.into_iter().chain(self.body_deadline(cx)).min()

@@ -73,6 +73,8 @@ struct Call {
     ends: bool,
     informed: String,
     text: String,
+    /// The body as it came.
+    bytes: Vec<u8>,
 }
 
 /// A client over one of the world's plain ones.
@@ -140,6 +142,7 @@ impl Client2 {
             ends: false,
             informed: String::new(),
             text: String::new(),
+            bytes: Vec::new(),
         });
         self.calls.len() - 1
     }
@@ -221,6 +224,11 @@ impl Client2 {
         readable(text.as_bytes())
     }
 
+    /// The body that came so far, as it came.
+    pub(super) fn bytes(&self, call: usize) -> &[u8] {
+        &self.calls[call].bytes
+    }
+
     /// Interim answers.
     pub(super) fn informed(&mut self, call: usize) -> String {
         std::mem::take(&mut self.calls[call].informed)
@@ -288,6 +296,7 @@ impl Call {
                 Poll::Ready(Some(Ok(bytes))) => {
                     *appetite = appetite.saturating_sub(bytes.len());
                     let _ = body.flow_control().release_capacity(bytes.len());
+                    self.bytes.extend_from_slice(&bytes);
                     self.text += &String::from_utf8_lossy(&bytes);
                     continue;
                 }

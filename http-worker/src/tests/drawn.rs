@@ -54,7 +54,7 @@ fn a_body_in_two_pieces() {
     let (teller, told) = channel();
     let app = App {
         streams_body: true,
-        body_max_bytes: None,
+        ..App::default()
     };
     let routes = Sites::new([Site {
         path: "/".into(),

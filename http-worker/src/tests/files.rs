@@ -554,7 +554,7 @@ fn a_body_under_way_does_not_keep_its_request_from_coming_back() {
         let mut served = Served::new();
         let app = App {
             streams_body: true,
-            body_max_bytes: None,
+            ..App::default()
         };
         let streaming = Site {
             path: "/".into(),

@@ -669,6 +669,7 @@ fn streaming() -> (World, Client2) {
         value: Serve::App(App {
             streams_body: true,
             body_max_bytes,
+            ..App::default()
         }),
     };
     let mut world = World::new(Setup {

@@ -182,7 +182,7 @@ proptest! {
         stops: bool,
         streams: bool,
     ) {
-        let app = App { streams_body: streams, body_max_bytes: None };
+        let app = App { streams_body: streams, ..App::default() };
         let routes = Sites::new([Site { path: "/".into(), value: Serve::App(app) }]);
         let mut world = World::new(Setup { berths, routes, ..Setup::default() });
         for op in ops {

@@ -20,6 +20,7 @@ fn setup() -> Setup {
         value: Serve::App(App {
             streams_body,
             body_max_bytes,
+            ..App::default()
         }),
     };
     let sites = [

@@ -1,5 +1,6 @@
 -- `httpng.options`: what may be asked of `httpng.cfg`: names, defaults, ranges, and the order in
 -- which they are checked. A new option is a row of a table here and a line of its annotation.
+local compress = require('httpng.compress')
 local log = require('log')
 local listen = require('httpng.listen')
 local reporting = require('httpng.reporting')
@@ -10,7 +11,7 @@ local options = {}
 ---@class httpng.config
 ---@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
 ---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
----@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean}[] the first whose path matches answers
+---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean, compress?: boolean|httpng.compress}[] the first whose path matches answers
 ---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
 ---@field cancel_on_disconnect? boolean the fiber of a request is cancelled when its client leaves; default false
 ---@field threads? integer 0..256, default 1; 0: the worker runs in the TX thread; a reload may change it
@@ -37,6 +38,7 @@ local options = {}
 ---@field access_log? string|httpng.access_log a file with a line for each request, `'-'` for standard output; default none
 ---@field request_id? boolean answers name their request in `X-Request-Id`; default false
 ---@field trust_request_id? boolean `req.id` is what the client says in `X-Request-Id`; default false
+---@field compress? boolean|httpng.compress answers of handlers are compressed for clients that take it; default false
 ---@field development? boolean clients are shown why a handler failed, with the traceback; default false
 ---@field stage? 1|2|3|4 in 1 to 3 a write waits until the one before was sent, in 4 (the default) only for room; `close` waits in 1 and 2
 
@@ -75,7 +77,7 @@ local OTHERS = {
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
     { 'default_send_timeout' }, { 'stream' }, { 'access_log' },
     { 'request_id' }, { 'trust_request_id' }, { 'development' },
-    { 'reserved_for' },
+    { 'reserved_for' }, { 'compress' },
 }
 
 local TLS_VERSIONS = {
@@ -199,6 +201,7 @@ end
 local function read_sites(new, cfg, before)
     new.sites = sites.read(option(cfg, 'sites'), option(cfg, 'handler'),
         option(cfg, 'stream'), new.cancel_on_disconnect, before ~= nil)
+    compress.settle(new.sites, option(cfg, 'compress'))
     if before then
         new.sites = sites.in_reload_order(new.sites, before.sites)
     elseif #new.sites == 0 then

@@ -42,11 +42,11 @@ end
 ---@param streams? boolean `cfg.stream`: `handler` reads bodies itself
 ---@param cancels boolean `cfg.cancel_on_disconnect`, for sites that say nothing else
 ---@param is_reload boolean
----@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean, takes: integer}[]
+---@return {path: string, handler: any, files: httpng.folder?, stream: boolean, max_body_len: integer?, cancel_on_disconnect: boolean, compress: any, takes: integer}[]
 function sites.read(given, handler, streams, cancels, is_reload)
     local list = {}
     local seen = {}
-    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels)
+    local function add(path, its_handler, its_files, stream, max_body_len, own_cancels, own_compress)
         if seen[path] then
             if is_reload then
                 error(path == '/' and 'duplicated site description for /'
@@ -65,6 +65,7 @@ function sites.read(given, handler, streams, cancels, is_reload)
             path = path, handler = its_handler, files = its_files, stream = stream and true or false,
             max_body_len = max_body_len, cancel_on_disconnect = own_cancels,
             takes = takes_of(its_handler),
+            compress = own_compress,
         }
     end
     if given ~= nil then
@@ -88,7 +89,7 @@ function sites.read(given, handler, streams, cancels, is_reload)
                     site.path)
             end
             add(site.path, site.handler, its_files, site.stream, body_len(site),
-                flag_of(site, cancels))
+                flag_of(site, cancels), site.compress)
         end
     end
     if handler ~= nil then

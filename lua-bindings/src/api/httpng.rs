@@ -368,6 +368,7 @@ fn read_site_configs(stack: &mut Stack, slot: Slot) -> Result<Vec<SiteConfig>, R
             None => ServeConfig::Lua {
                 streams_body,
                 body_max_bytes: own_max.map(|max| max as u64),
+                compress: super::compress::read(stack, item),
             },
         };
         let path = path.into();

@@ -2,6 +2,7 @@
 //! users meet.
 
 mod clock;
+mod compress;
 mod fiber;
 mod httpng;
 mod json;
@@ -65,6 +66,11 @@ const MODULES: &[Module] = &[
         name: "httpng.files",
         verbs: &[],
         source: include_str!("../../lua/httpng/files.lua"),
+    },
+    Module {
+        name: "httpng.compress",
+        verbs: &[],
+        source: include_str!("../../lua/httpng/compress.lua"),
     },
     Module {
         name: "httpng.sites",

@@ -53,6 +53,7 @@ fn a_string_is_a_folder() {
     let lua = ServeConfig::Lua {
         streams_body: false,
         body_max_bytes: None,
+        compress: None,
     };
     assert_eq!(
         served(&["{sites = {{path = '/s', handler = '/www'}}, handler = h}"]).unwrap(),
@@ -95,6 +96,7 @@ fn a_callable_table_is_a_function_whatever_it_has() {
     let lua = ServeConfig::Lua {
         streams_body: false,
         body_max_bytes: None,
+        compress: None,
     };
     assert_eq!(served(&[config]).unwrap(), [("/".to_owned(), lua)]);
 }

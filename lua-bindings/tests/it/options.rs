@@ -4,6 +4,7 @@
 //! A row's outcome is one line: what differs from the defaults, or `error: ` and its text; then
 //! each warning behind a `!`.
 
+use http_proto::content::CompressRule;
 use lua_bindings::{MainStatus, ServeConfig, ServerConfig, Stage, TlsVersion};
 
 use crate::world::{World, logged};
@@ -30,6 +31,16 @@ fn cfg(world: &mut World, options: &str) -> Result<ServerConfig, String> {
     Ok(last.unwrap().clone())
 }
 
+/// What a site wants compressed.
+fn compressed(rule: &CompressRule) -> String {
+    let codings: Vec<_> = rule.codings.iter().map(|coding| coding.name()).collect();
+    let level = rule
+        .level
+        .map_or_else(String::new, |level| format!("/{level}"));
+    let codings = codings.join("+");
+    format!("%{codings}/{}/{}{level}", rule.types.len(), rule.min_bytes)
+}
+
 /// Everything that can be told of a configuration, by name.
 fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
     let addresses = config.listeners.iter().map(|listener| {
@@ -48,10 +59,14 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ServeConfig::Lua {
             streams_body,
             body_max_bytes,
+            compress,
         } => {
             let streams = if *streams_body { "~" } else { "" };
             let most = body_max_bytes.map_or_else(String::new, |most| format!("<={most}"));
-            format!("{}{streams}{most}", site.path)
+            let compress = compress
+                .as_ref()
+                .map_or_else(String::new, |rule| compressed(rule));
+            format!("{}{streams}{most}{compress}", site.path)
         }
     });
     let termination = config.thread_termination_timeout_ms;
@@ -188,6 +203,7 @@ fn null_and_nil_are_the_default() {
         "c_sites_func",
         "c_sites_func_param",
         "stage",
+        "compress",
     ];
     for name in names {
         for null in ["nil", "NULL", "require('json').NULL"] {
@@ -997,4 +1013,107 @@ fn listen_that_is_refused() {
             "{listen}: {found}"
         );
     }
+}
+
+#[test]
+fn compress_is_off_on_or_a_table() {
+    check_with_handler(&[
+        ("compress = false", ""),
+        ("compress = true", "sites=/%br+zstd+gzip/9/1024"),
+        ("compress = {}", "sites=/%br+zstd+gzip/9/1024"),
+        (
+            "compress = {codings = {'gzip', 'br'}, types = {'Text/*'}, min_bytes = 0, level = 9}",
+            "sites=/%gzip+br/1/0/9",
+        ),
+        (
+            "compress = {codings = NULL, types = NULL, min_bytes = NULL, level = NULL}",
+            "sites=/%br+zstd+gzip/9/1024",
+        ),
+        (
+            "compress = {codigns = {}}",
+            "sites=/%br+zstd+gzip/9/1024!compress has no option \"codigns\": it has no effect",
+        ),
+        (
+            "compress = 7",
+            "error: compress is not a boolean or a table",
+        ),
+        (
+            "compress = 'gzip'",
+            "error: compress is not a boolean or a table",
+        ),
+        (
+            "compress = {codings = 'gzip'}",
+            "error: compress.codings is not a table",
+        ),
+        (
+            "compress = {codings = {}}",
+            "error: compress.codings is empty",
+        ),
+        (
+            "compress = {codings = {'gzip', 'deflate'}}",
+            "error: compress.codings[2] is not \"br\", \"zstd\" or \"gzip\"",
+        ),
+        (
+            "compress = {codings = {1}}",
+            "error: compress.codings[1] is not a string",
+        ),
+        (
+            "compress = {types = {'text'}}",
+            "error: compress.types[1] is not a media type",
+        ),
+        (
+            "compress = {types = {'text/html', '*/*'}}",
+            "error: compress.types[2] is not a media type",
+        ),
+        (
+            "compress = {min_bytes = -1}",
+            "error: compress.min_bytes is not an integer from 0 to 9007199254740992",
+        ),
+        (
+            "compress = {level = 0}",
+            "error: compress.level is not an integer from 1 to 9",
+        ),
+        (
+            "compress = {level = 1.5}",
+            "error: compress.level is not an integer from 1 to 9",
+        ),
+        (
+            "compress = {level = 10}",
+            "error: compress.level is not an integer from 1 to 9",
+        ),
+    ]);
+}
+
+#[test]
+fn a_site_says_itself_whether_it_is_compressed() {
+    check_start(&[
+        (
+            "compress = {level = 1}, handler = h, sites = {{path = '/a', handler = h},
+             {path = '/b', handler = h, compress = false},
+             {path = '/c', handler = h, compress = true}}",
+            "sites=/a%br+zstd+gzip/9/1024/1,/b,/c%br+zstd+gzip/9/1024,/%br+zstd+gzip/9/1024/1",
+        ),
+        (
+            "sites = {{path = '/a', handler = h, compress = {codings = {'gzip'}}}}",
+            "sites=/a%gzip/9/1024",
+        ),
+        (
+            "sites = {{path = '/a', handler = h, compress = 'on'}}",
+            "error: sites[].compress is not a boolean or a table",
+        ),
+        ("compress = true, handler = '/www'", "sites=/=/www"),
+        (
+            "sites = {{path = '/a', handler = '/www', compress = true}}",
+            "sites=/a=/www!sites[].compress of \"/a\" has no effect: files lie ready compressed, \
+             see \"precompressed\"",
+        ),
+    ]);
+    check_reload(&[
+        (
+            "handler = h",
+            "handler = h, compress = true",
+            "sites=/%br+zstd+gzip/9/1024",
+        ),
+        ("handler = h, compress = true", "handler = h", ""),
+    ]);
 }

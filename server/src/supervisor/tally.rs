@@ -25,6 +25,8 @@ pub struct Tally {
     pub evicted: u64,
     /// Connections ended because they took too long or were too slow.
     pub timeouts: u64,
+    /// Bytes that encoders of responses take now.
+    pub encoder_bytes: u64,
     /// Bytes read from sockets.
     pub bytes_in: u64,
     /// Bytes written to sockets.
@@ -43,6 +45,7 @@ impl Tally {
             refused: seen.refused,
             evicted: seen.evicted,
             timeouts: seen.timeouts,
+            encoder_bytes: seen.encoder_bytes,
             bytes_in: seen.bytes_in,
             bytes_out: seen.bytes_out,
         };
@@ -60,6 +63,7 @@ impl Tally {
             ("refused", self.refused),
             ("evicted", self.evicted),
             ("timeouts", self.timeouts),
+            ("encoder_bytes", self.encoder_bytes),
             ("bytes_in", self.bytes_in),
             ("bytes_out", self.bytes_out),
         ]
@@ -77,6 +81,7 @@ impl AddAssign for Tally {
         self.refused += other.refused;
         self.evicted += other.evicted;
         self.timeouts += other.timeouts;
+        self.encoder_bytes += other.encoder_bytes;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
     }

@@ -34,9 +34,11 @@ pub(super) fn routes(config: &ServerConfig) -> Result<Arc<Routes>, String> {
             ServeConfig::Lua {
                 streams_body,
                 body_max_bytes,
+                compress,
             } => Serve::App(App {
                 streams_body: *streams_body,
                 body_max_bytes: *body_max_bytes,
+                compress: compress.clone(),
             }),
             ServeConfig::Files(folder) => Serve::Files(files(folder, &site.path)?),
         };

@@ -20,6 +20,7 @@ mod client2;
 mod closing;
 mod cmodules;
 mod compat;
+mod compress;
 mod conformance;
 mod cycles;
 mod demo;

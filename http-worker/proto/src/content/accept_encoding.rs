@@ -50,15 +50,43 @@ pub type Codings = std::iter::Flatten<std::array::IntoIter<Option<Coding>, 3>>;
 /// The codings that the client would rather have than the content as it is, best first. `values`
 /// are those of `Accept-Encoding`; without any the content goes as it is.
 pub fn codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Codings {
-    let mut wishes = Wishes::default();
-    for element in values.flat_map(list) {
-        wishes.take(element);
+    Accepted::of(values).0.in_order()
+}
+
+/// What a client says of codings, to be kept until there is something to be coded.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted(Wishes);
+
+impl Accepted {
+    /// What these values of `Accept-Encoding` say.
+    pub fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut wishes = Wishes::default();
+        for element in values.flat_map(list) {
+            wishes.take(element);
+        }
+        Self(wishes)
     }
-    wishes.in_order()
+
+    /// The coding that the client likes best of those `offered`, the first of equals. `None`: it
+    /// would rather have the content as it is, or takes none of these.
+    #[must_use]
+    pub fn choose(&self, offered: &[Coding]) -> Option<Coding> {
+        let weight = |coding: &Coding| self.0.weight(*coding as usize);
+        let wanted = offered
+            .iter()
+            .filter(|coding| weight(coding) >= self.0.least());
+        wanted.rev().max_by_key(|coding| weight(coding)).copied()
+    }
+
+    /// Whether the client does not want content as it is.
+    #[must_use]
+    pub fn refuses_identity(&self) -> bool {
+        self.0.identity.or(self.0.others) == Some(0)
+    }
 }
 
 /// Weights in thousandths; absent: not named.
-#[derive(Default)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 struct Wishes {
     codings: [Option<u16>; Coding::ALL.len()],
     identity: Option<u16>,
@@ -84,10 +112,20 @@ impl Wishes {
         place.get_or_insert(weight);
     }
 
+    /// What a coding has to weigh to be wanted. Content as it is stays acceptable when nobody
+    /// speaks of it, but nobody asked for it.
+    fn least(&self) -> u16 {
+        self.identity.unwrap_or(0).max(1)
+    }
+
+    /// The weight of that coding of [`Coding::ALL`].
+    fn weight(&self, at: usize) -> u16 {
+        self.codings[at].or(self.others).unwrap_or(0)
+    }
+
     fn in_order(&self) -> Codings {
-        // Content as it is stays acceptable when nobody speaks of it, but nobody asked for it.
-        let least = self.identity.unwrap_or(0).max(1);
-        let weight = |at: usize| self.codings[at].or(self.others).unwrap_or(0);
+        let least = self.least();
+        let weight = |at: usize| self.weight(at);
         let mut order = [0, 1, 2];
         order.sort_by_key(|&at| std::cmp::Reverse(weight(at)));
         let is_wanted = |at: &usize| weight(*at) >= least;

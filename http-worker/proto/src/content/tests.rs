@@ -2,6 +2,7 @@
 
 mod answers;
 mod codings;
+mod compress;
 mod error_pages;
 mod names;
 mod ranges;

@@ -226,6 +226,15 @@ impl ResponseHead {
         &self.lines.bytes
     }
 
+    /// One with the same status and wish to close, and nothing else.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            status: self.status,
+            close: self.close,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn shrink_to(&mut self, keep_bytes_max: usize) {
         self.lines.shrink_to(keep_bytes_max);
     }
