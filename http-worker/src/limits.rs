@@ -272,7 +272,8 @@ pub const COMPRESS_STEP_BYTES: usize = 32 * 1024;
 /// Bytes that one connection has compressed before others are served. It may go beyond by one step.
 pub const COMPRESS_TURN_BYTES: usize = 64 * 1024;
 
-/// What the encoders of a worker may take in memory together. A response for which there is no
+/// What the encoders of a worker may take in memory together; workers of one program share it. A
+/// response for which there is no
 /// more goes as it is. Room for some 20 streams of Brotli at its usual level, 50 of Zstandard
 /// or 170 of gzip at once; a complete answer has its encoder for less than a turn.
 pub const ENCODERS_BYTES: usize = 64 * 1024 * 1024;

@@ -606,10 +606,12 @@ fn counters_are_each_ones_own_and_can_be_summed() {
     }
 }
 
+/// With a share for each, two bodies that do not come to their end take all there is, and what one
+/// body more may have; a third finds no room in time.
 #[test]
 fn memory_for_bodies_is_shared_out() {
-    let options = "cfg { max_buffered_bodies = 131072, max_body_len = 65536 }";
-    let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n";
+    let options = "cfg { max_buffered_bodies = 524288, max_body_len = 200000 }";
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 160000\r\n\r\n";
     for (count, status) in [(1, 200), (2, 503)] {
         let server = start(options, PLAIN[1], count, &[]);
         let to_the_first = || loop {
@@ -618,18 +620,22 @@ fn memory_for_bodies_is_shared_out() {
                 return client;
             }
         };
-        let mut first = to_the_first();
-        first.send(head);
-        first.send(vec![b'a'; 39_999]);
-        // Whether its bytes have come nobody else can see: ask until they have.
-        eventually("the second one is answered so", || {
-            let mut second = to_the_first();
-            second.send_what_is_taken(head.as_bytes());
-            second.send_what_is_taken(&[b'b'; 40_000]);
-            second.response().head.status == status
+        let mut slow = [to_the_first(), to_the_first()];
+        for client in &mut slow {
+            client.send(head);
+            client.send(vec![b'a'; 159_999]);
+        }
+        // Whether their bytes have come nobody else can see: ask until they have.
+        eventually("the third one is answered so", || {
+            let mut third = to_the_first();
+            third.send_what_is_taken(head.as_bytes());
+            third.send_what_is_taken(&[b'b'; 160_000]);
+            third.response().head.status == status
         });
-        first.send("a");
-        assert_eq!(first.response().head.status, 200);
+        for client in &mut slow {
+            client.send("a");
+            assert_eq!(client.response().head.status, 200);
+        }
         assert_eq!(server.stop(), 0);
     }
 }
