@@ -632,10 +632,12 @@ fn memory_for_bodies_is_shared_out() {
             third.send_what_is_taken(&[b'b'; 160_000]);
             third.response().head.status == status
         });
-        for client in &mut slow {
-            client.send("a");
-            assert_eq!(client.response().head.status, 200);
-        }
+        // Where there is too little for both, whoever came second may have waited too long as well.
+        let ends = slow.map(|mut client| {
+            client.send_what_is_taken(b"a");
+            client.response().head.status
+        });
+        assert!(ends.contains(&200), "{ends:?}");
         assert_eq!(server.stop(), 0);
     }
 }
