@@ -25,6 +25,7 @@ mod compress;
 mod ending;
 mod fields;
 mod files;
+mod frames;
 mod intake;
 mod pipe;
 mod ready;
@@ -63,6 +64,7 @@ use crate::guests::Guest;
 use crate::limits::{
     DRAIN_IDLE_MS, HTTP2_ENGINE_RESETS_COUNT, HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES,
     HTTP2_RESETS_KEPT_COUNT, HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
+    HTTP2_TABLE_BYTES,
 };
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
@@ -266,6 +268,7 @@ impl Conn {
             }
             self.board_waiting(cx);
             self.poll_engine(cx);
+            self.refuse_malformed(cx);
             self.check_pipe()?;
             self.see_room();
             let moved = self.serve_ready(cx) | self.feed_all(cx) | self.open_files(cx);
@@ -480,6 +483,7 @@ fn engine(cx: &Cx) -> Builder {
         .initial_connection_window_size(connection_window(cx.limits.streams_count))
         .max_header_list_size(narrow(list))
         .max_send_buffer_size(HTTP2_OUTPUT_BYTES)
+        .header_table_size(narrow(HTTP2_TABLE_BYTES))
         .max_concurrent_reset_streams(HTTP2_RESETS_KEPT_COUNT)
         .max_pending_accept_reset_streams(cx.limits.streams_count)
         .max_local_error_reset_streams(Some(HTTP2_ENGINE_RESETS_COUNT));

@@ -167,6 +167,22 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// more; load generators and proxies use that many, and so does a page with many pictures.
 pub const STREAMS_COUNT: usize = 128;
 
+/// Payload of the largest frame of HTTP/2 that a client may send: what it may be without being
+/// asked (RFC 9113 section 6.5.2).
+pub const HTTP2_FRAME_MAX_BYTES: usize = 16 * 1024;
+
+/// The table of fields that a client may refer to: what it is without being asked for (RFC 9113
+/// section 6.5.2). With the engine.
+pub const HTTP2_TABLE_BYTES: usize = 4096;
+
+/// What is kept of the last field block of a connection while it is busy, to know what was wrong
+/// with it. Larger ones are too large for the engine as well.
+pub const HTTP2_BLOCK_KEPT_BYTES: usize = 128 * 1024;
+
+/// Streams that a client has begun and not ended, of which it is known whether it may still send.
+/// More than it may have open; what is beyond only gets a less exact reason when it errs.
+pub const HTTP2_OPEN_TRACKED_COUNT: usize = 1024;
+
 /// Window of each HTTP/2 stream for the client's body: 128 KiB in a round trip of 50 ms are 20
 /// Mbit/s. What is for a site that streams stays here until it is read, so it is what a stream may
 /// hold; that of a connection is the sum of those of its streams.

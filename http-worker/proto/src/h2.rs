@@ -114,6 +114,13 @@ fn check_method(method: &[u8]) -> Result<(), PeerErrorKind> {
     }
 }
 
+/// RFC 9113 section 8.2.1: in HTTP/2 nothing around a value may be trimmed, so nothing may be
+/// there.
+fn has_blank_ends(value: &[u8]) -> bool {
+    let is_blank = |end: Option<&u8>| matches!(end, Some(b' ' | b'\t'));
+    is_blank(value.first()) || is_blank(value.last())
+}
+
 /// Both name the same host and port, the usual port being named or not.
 fn is_same_authority(a: &[u8], b: &[u8], https: bool) -> bool {
     let port: &[u8] = if https { b":443" } else { b":80" };
@@ -159,6 +166,9 @@ impl<'a> Reader<'a> {
         self.bytes += name.len() + value.len() + b": \r\n".len();
         if self.bytes > self.limits.head_max_bytes {
             return Err(PeerErrorKind::HeadTooLong.into());
+        }
+        if has_blank_ends(value) {
+            return Err(PeerErrorKind::FieldValue.into());
         }
         match (name.len(), name) {
             (6, b"cookie") => {

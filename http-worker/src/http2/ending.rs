@@ -75,9 +75,24 @@ impl Conn {
     pub(super) fn on_engine_end(&mut self, error: Option<&h2::Error>, cx: &mut Cx) {
         if let Some(e) = error {
             log::debug!("HTTP/2 with {} ended: {e}", self.peer);
+            self.pipe.borrow_mut().amend_goaway();
         }
         self.engine = Engine::Closed;
         self.lose_all(cx);
+    }
+
+    /// The client sent what is malformed and what the engine does not refuse. Whoever does that may
+    /// do it on other streams as well, so it costs the connection (RFC 9113 section 5.4.2 allows
+    /// it).
+    pub(super) fn refuse_malformed(&mut self, cx: &mut Cx) {
+        if !self.pipe.borrow_mut().take_malformed() {
+            return;
+        }
+        cx.stats.parse_errors.one();
+        if let Engine::Open(engine) = &mut self.engine {
+            engine.abrupt_shutdown(Reason::PROTOCOL_ERROR);
+        }
+        self.poll_engine(cx);
     }
 
     /// The client has kept us busy for nothing for too long.

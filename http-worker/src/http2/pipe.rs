@@ -13,8 +13,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use h2::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::Frames;
 use crate::context::Cx;
 use crate::limits::HTTP2_OUTPUT_BYTES;
 use crate::socket::Socket;
@@ -25,10 +27,16 @@ use crate::transport::{Broken, Transport};
 /// to spare. What is beyond it is offered again.
 const SLICES: usize = 8;
 
+/// GOAWAY without debug data: the head of the frame, the last stream, and the reason.
+const GOAWAY_HEAD: [u8; 9] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+const GOAWAY_BYTES: usize = 17;
+
 pub(super) struct Pipe {
     pub(super) transport: Transport,
     pub(super) socket: Socket,
     stats: Arc<WorkerStats>,
+    /// Knows what is wrong with what the engine got last.
+    frames: Frames,
     /// Received; the first `taken` bytes are the engine's already.
     input: Vec<u8>,
     taken: usize,
@@ -51,6 +59,7 @@ impl Pipe {
             transport,
             socket,
             stats,
+            frames: Frames::new(),
             input,
             taken: 0,
             output: Vec::new(),
@@ -112,6 +121,7 @@ impl Pipe {
     pub(super) fn give_up_buffers(&mut self) -> [Vec<u8>; 2] {
         let mut given = [Vec::new(), Vec::new()];
         if self.is_drained() {
+            self.frames.relax();
             self.taken = 0;
             given[0] = std::mem::take(&mut self.input);
         }
@@ -119,6 +129,25 @@ impl Pipe {
             given[1] = std::mem::take(&mut self.output);
         }
         given
+    }
+
+    /// Whether something malformed came that the engine does not refuse. Told once.
+    pub(super) fn take_malformed(&mut self) -> bool {
+        self.frames.take_stray_pseudo()
+    }
+
+    /// The engine has ended the connection. If the last it said is a GOAWAY with PROTOCOL_ERROR,
+    /// gives it the reason that RFC 9113 has for what the client did.
+    pub(super) fn amend_goaway(&mut self) {
+        let Some(start) = self.output.len().checked_sub(GOAWAY_BYTES) else {
+            return;
+        };
+        let last = &mut self.output[start..];
+        let is_goaway = last.starts_with(&GOAWAY_HEAD);
+        let code = &mut last[GOAWAY_BYTES - 4..];
+        if is_goaway && *code == u32::from(Reason::PROTOCOL_ERROR).to_be_bytes() {
+            code.copy_from_slice(&u32::from(self.frames.reason()).to_be_bytes());
+        }
     }
 
     fn forget(&mut self, sent: usize) {
@@ -138,7 +167,8 @@ impl Pipe {
                 Poll::Pending
             };
         }
-        let count = unread.len().min(room.remaining());
+        let most = unread.len().min(room.remaining());
+        let count = self.frames.next_piece(&unread[..most]);
         room.put_slice(&unread[..count]);
         self.taken += count;
         if self.is_drained() {

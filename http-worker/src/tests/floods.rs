@@ -251,10 +251,10 @@ fn malformed_frames() {
     connection_error(&|| Script::more().frame(0, 0, 0, b"data"), 1);
     connection_error(&|| Script::more().frame(0, 0, 1, b"data"), 1);
     connection_error(&|| Script::more().frame(9, 4, 1, b""), 1);
-    connection_error(&|| Script::more().frame(6, 0, 0, b"short"), 1);
+    connection_error(&|| Script::more().frame(6, 0, 0, b"short"), 6);
     connection_error(&|| Script::more().frame(5, 4, 1, &[0, 0, 0, 2]), 1);
     connection_error(&|| Script::more().frame(1, 5, 2, &head("GET", "/", &[])), 1);
-    connection_error(&|| Script::more().frame(1, 5, 1, b"\xff\xff\xff\xff"), 1);
+    connection_error(&|| Script::more().frame(1, 5, 1, b"\xff\xff\xff\xff"), 9);
     connection_error(&|| Script::more().frame(8, 0, 0, &[0, 0, 0, 0]), 1);
     connection_error(&|| Script::more().frame(0, 0, 1, &vec![0; 16_385]), 6);
 }

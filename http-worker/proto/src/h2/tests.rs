@@ -226,3 +226,13 @@ fn bodies_of_responses() {
     assert_eq!(plan(304, Some(12), false, Some(0)), (Some(12), 0, true, 0));
     assert_eq!(plan(205, None, false, None), (Some(0), 0, true, 0));
 }
+
+#[test]
+fn blanks_around_a_value_are_not_taken_off() {
+    let malformed = "400 malformed header field value";
+    for value in [" x", "x ", "\tx", "x\t", " "] {
+        check(&format!("GET / h\na: {value}"), malformed);
+    }
+    check("GET / h\na: x y", "Chunked h / | a=x y");
+    check("GET / h\na: ", "Chunked h / | a=");
+}
