@@ -6,10 +6,12 @@
 //! are served, the engine says what came of it, and all of that leaves with one write. Then it
 //! is computed what the connection waits for.
 //!
+//! * [`engine`] is the crate, told our limits.
 //! * [`pipe`] are the bytes between socket and engine, [`ready`] the list of streams with work.
 //! * [`files`] answers from folders without the other shore.
 //! * [`intake`] makes requests of streams, [`upload`] carries bodies that cross in pieces, and
 //!   [`answer`] gives answers to the engine.
+//! * [`turns`] says which answer goes first.
 //! * [`budget`] counts the frames that cost us something and bring nothing.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
@@ -23,6 +25,7 @@ mod answer;
 mod budget;
 mod compress;
 mod ending;
+mod engine;
 mod fields;
 mod files;
 mod frames;
@@ -32,6 +35,7 @@ mod ready;
 mod report;
 mod room;
 mod stream;
+mod turns;
 mod upload;
 
 use std::cell::RefCell;
@@ -44,8 +48,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use h2::server::{Builder, Connection, Handshake};
 use http_proto::Exchange;
 use mio::Interest;
 use mio::event::Event;
@@ -54,33 +56,22 @@ use slab::Slab;
 
 use self::budget::Budget;
 use self::ending::Parting;
+use self::engine::Engine;
 pub(crate) use self::fields::Texts;
 use self::pipe::{Io, Pipe};
 use self::ready::Ready;
 use self::stream::{Place, Stream};
+use self::turns::Turns;
 use crate::conn::{Fate, Pace};
 use crate::context::Cx;
 use crate::guests::Guest;
-use crate::limits::{
-    DRAIN_IDLE_MS, HTTP2_ENGINE_RESETS_COUNT, HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES,
-    HTTP2_RESETS_KEPT_COUNT, HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
-    HTTP2_TABLE_BYTES,
-};
+use crate::limits::{DRAIN_IDLE_MS, HTTP2_ROUNDS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
 
 /// How long a connection without streams may stay when the worker ends.
 const PARTING: Duration = Duration::from_millis(DRAIN_IDLE_MS);
-
-/// The engine of one connection.
-enum Engine {
-    /// The client's preface is awaited.
-    Opening(Box<Handshake<Io, Bytes>>),
-    Open(Box<Connection<Io, Bytes>>),
-    /// It has ended; what it said last may wait for the socket.
-    Closed,
-}
 
 /// A connection that was begun as one of HTTP/1 and turned out to be one of HTTP/2.
 pub(crate) struct Turned {
@@ -114,7 +105,7 @@ pub(crate) struct Conn {
     /// Requests for files that were not opened yet, in their order.
     asked: VecDeque<(usize, u64)>,
     /// Streams with cargo that the client's windows, or the round, did not admit.
-    feeding: VecDeque<usize>,
+    feeding: Turns,
     /// Bytes given to the engine that may still be there or in the pipe.
     handed: usize,
     budget: Budget,
@@ -156,7 +147,7 @@ impl Conn {
         budget.scan(&input);
         let pipe = Pipe::new(transport, socket, Arc::clone(&cx.stats), input);
         let pipe = Rc::new(RefCell::new(pipe));
-        let handshake = engine(cx).handshake(Io(Rc::clone(&pipe)));
+        let handshake = engine::builder(cx).handshake(Io(Rc::clone(&pipe)));
         Self {
             token,
             _guest: guest,
@@ -170,7 +161,7 @@ impl Conn {
             spare_list: Vec::new(),
             waiting: VecDeque::new(),
             asked: VecDeque::new(),
-            feeding: VecDeque::new(),
+            feeding: Turns::default(),
             handed: 0,
             budget,
             compress_left: 0,
@@ -400,7 +391,7 @@ impl Conn {
             Place::Home(_) | Place::More(_) if self.is_breathless(place) => self.put_off(place, cx),
             Place::Home(_) | Place::More(_) => self.answer(place, cx),
             Place::Waiting(..) | Place::Away | Place::Asked(_) => self.look_after(place, cx),
-            Place::Loaded(..) | Place::Pressed(..) | Place::File(_) => self.feed(place, cx),
+            Place::Loaded(..) | Place::Pressed(..) | Place::File(_) => self.feed_on(place, cx),
             Place::Done => {}
         }
         self.drop_if_done(place, cx);
@@ -413,7 +404,7 @@ impl Conn {
             stream.drop_upload(cx);
             cx.reports.tell(stream.record.take(), cx.now);
             if stream.is_listed {
-                self.feeding.retain(|&listed| listed != place);
+                self.feeding.remove(place);
             }
             if self.streams.is_empty() {
                 self.since = cx.now;
@@ -466,35 +457,4 @@ impl Conn {
         }
         Ok(())
     }
-}
-
-/// An engine with our limits.
-fn engine(cx: &Cx) -> Builder {
-    let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let limits = cx.h1_limits().clamped();
-    // Counted by RFC 9113 section 6.5.2, with room for the fields' overhead: so our own limits
-    // are the ones that are met, and answered as everywhere.
-    let overhead = (limits.fields_max_count + 8) * HTTP2_FIELD_OVERHEAD_BYTES;
-    let list = limits.head_max_bytes + limits.request_line_max_bytes + overhead;
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(narrow(cx.limits.streams_count))
-        .initial_window_size(HTTP2_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(connection_window(cx.limits.streams_count))
-        .max_header_list_size(narrow(list))
-        .max_send_buffer_size(HTTP2_OUTPUT_BYTES)
-        .header_table_size(narrow(HTTP2_TABLE_BYTES))
-        .max_concurrent_reset_streams(HTTP2_RESETS_KEPT_COUNT)
-        .max_pending_accept_reset_streams(cx.limits.streams_count)
-        .max_local_error_reset_streams(Some(HTTP2_ENGINE_RESETS_COUNT));
-    builder
-}
-
-/// The sum of the windows of all streams: so one that nobody reads takes nothing from the others.
-fn connection_window(streams_count: usize) -> u32 {
-    let sum = u32::try_from(streams_count).map(|count| {
-        let sum = count.checked_mul(HTTP2_STREAM_WINDOW_BYTES);
-        sum.unwrap_or(u32::MAX)
-    });
-    sum.unwrap_or(u32::MAX).min(i32::MAX.unsigned_abs())
 }

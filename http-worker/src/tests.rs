@@ -16,6 +16,7 @@ mod gone;
 mod hostile;
 mod http;
 mod http2;
+mod http2_priorities;
 mod http2_reasons;
 mod more;
 mod plain;

@@ -5,11 +5,15 @@
 //! them, held to the same rules and limits as those of HTTP/1, so that nobody behind this point
 //! has to know how a request came.
 
+mod priority;
+
 use crate::error::{PeerError, PeerErrorKind};
 use crate::h1::{Framing, Limits, RequestBody, RequestFacts, framing, keep_trailer};
 use crate::head::token::{decimal, list};
 use crate::head::{Fields, RequestHead, ResponseHead, Version};
 use crate::limits::{METHOD_MAX_BYTES, TRAILERS_MAX_BYTES, TRAILERS_MAX_COUNT};
+
+pub use self::priority::{Priority, URGENCY_MAX};
 
 /// The first bytes of a client that speaks HTTP/2, RFC 9113 section 3.4. No request of HTTP/1
 /// begins like this.

@@ -137,9 +137,24 @@ impl Conn {
         }
     }
 
-    /// Gives cargo to the engine as far as the client's windows and this connection's share of
-    /// memory admit.
+    /// Gives of cargo that is new here, unless something more urgent waits to be given.
     pub(super) fn feed(&mut self, place: usize, cx: &mut Cx) {
+        let waits = self.feeding.go_before(self.streams[place].priority);
+        self.give_share(place, if waits { 0 } else { HTTP2_SHARE_BYTES }, cx);
+    }
+
+    /// Goes on to give when the client's windows or the engine's buffer admit it: behind those
+    /// that wait for their turn.
+    pub(super) fn feed_on(&mut self, place: usize, cx: &mut Cx) {
+        let waits = self
+            .feeding
+            .go_before_all_like(self.streams[place].priority);
+        self.give_share(place, if waits { 0 } else { HTTP2_SHARE_BYTES }, cx);
+    }
+
+    /// Gives cargo to the engine as far as the client's windows, this connection's share of memory
+    /// and `share` admit.
+    fn give_share(&mut self, place: usize, share: usize, cx: &mut Cx) {
         let waker = self.ready.waker(place);
         let mut waker = Context::from_waker(&waker);
         let stream = &mut self.streams[place];
@@ -150,7 +165,7 @@ impl Conn {
             return self.unload(place, cx);
         };
         let room = HTTP2_OUTPUT_BYTES.saturating_sub(self.handed);
-        let share = room.min(HTTP2_SHARE_BYTES);
+        let share = room.min(share);
         // A body that has its declared length is over, whether or not that was said.
         let ends = body.is_full() || (stream.is_last && body.missing() == 0);
         let ends = ends && stream.press.as_ref().is_none_or(|press| press.is_sound());
@@ -183,7 +198,7 @@ impl Conn {
                 self.unload(place, cx);
             }
             Gave::Share if !std::mem::replace(&mut stream.is_listed, true) => {
-                self.feeding.push_back(place);
+                self.feeding.put(place, stream.priority, given > 0);
             }
             Gave::Share | Gave::Blocked => {}
             Gave::Broken => {
@@ -203,12 +218,12 @@ impl Conn {
             if self.handed >= HTTP2_OUTPUT_BYTES {
                 break;
             }
-            let Some(place) = self.feeding.pop_front() else {
+            let Some(place) = self.feeding.next() else {
                 break;
             };
             if let Some(stream) = self.streams.get_mut(place) {
                 stream.is_listed = false;
-                self.feed(place, cx);
+                self.give_share(place, HTTP2_SHARE_BYTES, cx);
                 self.drop_if_done(place, cx);
                 moved = true;
             }

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use http_proto::content::ErrorForm;
 use http_proto::h1::{Encoder, Limits, RequestFacts};
-use http_proto::h2::{Pseudo, ResponseBody, read_request, read_trailer};
+use http_proto::h2::{Priority, Pseudo, ResponseBody, read_request, read_trailer};
 use http_proto::limits::RETRY_AFTER_SECS;
 use http_proto::{Fields, PeerError, PeerErrorKind, RequestHead, ResponseHead};
 
@@ -32,6 +32,20 @@ pub(super) fn read_head(
     let fields = parts.headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     read_request(&pseudo, fields, has_body, limits, head)
+}
+
+/// What a request says of the order of answers. Several lines are one (RFC 9651 section 4.2).
+pub(super) fn priority(map: &HeaderMap) -> Priority {
+    let mut lines = map.get_all("priority").iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Priority::UNSAID,
+        (Some(line), None) => Priority::read(line.as_bytes()),
+        (Some(_), Some(_)) => {
+            let lines = map.get_all("priority").iter();
+            let lines: Vec<_> = lines.map(HeaderValue::as_bytes).collect();
+            Priority::read(&lines.join(&b", "[..]))
+        }
+    }
 }
 
 /// Reads the trailers of a request.

@@ -78,6 +78,7 @@ impl Conn {
             wish: incoming.wish.take(),
             press: None,
             is_last: false,
+            priority: fields::priority(&parts.headers),
             is_listed: false,
             pace: Pace::default(),
             sent_mark: Some(Mark::ResponseToClient),

@@ -9,7 +9,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http_proto::Exchange;
 use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
-use http_proto::h2::ResponseBody;
+use http_proto::h2::{Priority, ResponseBody};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
 use super::compress::Made;
@@ -75,6 +75,8 @@ pub(super) struct Stream {
     pub(super) press: Option<Box<Press>>,
     /// Nothing follows the cargo that is loaded.
     pub(super) is_last: bool,
+    /// How urgent its answer is.
+    pub(super) priority: Priority,
     /// It stands in the list of those that wait for their share.
     pub(super) is_listed: bool,
     /// How slow the client is: with its body, and then with its answer.

@@ -85,6 +85,8 @@ pub(super) struct Client2 {
     requests: SendRequest<Bytes>,
     calls: Vec<Call>,
     end: Option<String>,
+    /// All that the server has sent.
+    pub(super) got: Vec<u8>,
     /// Streams whose answers are left in their windows.
     pub(super) holds: Vec<usize>,
     /// How many bytes of bodies it takes.
@@ -94,10 +96,20 @@ pub(super) struct Client2 {
 impl Client2 {
     pub(super) fn new(world: &mut World) -> Self {
         let client = world.connect();
+        Self::over(world, client, 100_000)
+    }
+
+    /// One with a small receive buffer that reads nothing yet, and windows for everything.
+    pub(super) fn slow(world: &mut World) -> Self {
+        let client = world.connect_slow(16 * 1024);
+        Self::over(world, client, 4_000_000)
+    }
+
+    fn over(world: &mut World, client: usize, window: u32) -> Self {
         let wires = Rc::default();
         let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(100_000);
-        builder.initial_connection_window_size(10_000_000);
+        builder.initial_window_size(window);
+        builder.initial_connection_window_size(100 * window);
         let mut handshake = Box::pin(builder.handshake(Wire(Rc::clone(&wires))));
         let polled = handshake.as_mut().poll(&mut context());
         let Poll::Ready(Ok((requests, connection))) = polled else {
@@ -110,6 +122,7 @@ impl Client2 {
             requests,
             calls: Vec::new(),
             end: None,
+            got: Vec::new(),
             holds: Vec::new(),
             appetite: usize::MAX,
         };
@@ -190,6 +203,7 @@ impl Client2 {
             world.settle();
             let client = &mut world.clients[self.client];
             let got = std::mem::take(&mut client.got);
+            self.got.extend_from_slice(&got);
             let is_over = client.seen != Seen::Open;
             let mut wires = self.wires.borrow_mut();
             let is_news = is_over && !wires.is_over;

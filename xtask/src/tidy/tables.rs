@@ -31,6 +31,7 @@ pub(super) const ROOMS: &[Room] = &[
             "percent-encoding",
             "proptest",
             "rustc-hash",
+            "sfv",
         ]),
     },
     Room {
