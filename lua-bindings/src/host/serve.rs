@@ -117,6 +117,23 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     if realm.handoffs.get() != handoffs {
         request::keep(realm, ticket, &mut thread.stack(), Desk::REQ);
     }
+    conclude(realm, me, ticket, thread, called, &called_for);
+    http.mark(Mark::ExitFiber, worker_ticket);
+}
+
+/// Takes what the handler gave back, and sees the response to its end.
+// Not a part of its caller, whose frame is on the stack of every handler that waits: with this and
+// `prepare` in it, each of those took a page of memory more.
+#[inline(never)]
+fn conclude(
+    realm: &Rc<Realm>,
+    me: &FiberRef,
+    ticket: Ticket,
+    thread: &mut Thread,
+    called: Called,
+    called_for: &CalledFor,
+) {
+    let http = &realm.http;
     let reply = match called {
         Called::Done => judge(realm, &mut thread.stack()),
         Called::Failed(failure) => Err(failure),
@@ -142,7 +159,6 @@ fn serve(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &mut Thread) 
     }
     stack.set_top(Desk::REQ - 1);
     stack.push_nil();
-    http.mark(Mark::ExitFiber, worker_ticket);
 }
 
 /// The site whose handler is called.
@@ -161,6 +177,8 @@ impl CalledFor {
 
 /// Puts the handler and what it takes of `req` and `io` on the stack. Absent: there is nothing to
 /// call, and the request has been answered.
+// Not a part of its caller: see `conclude`.
+#[inline(never)]
 fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) -> Option<CalledFor> {
     let http = &realm.http;
     let sites = Rc::clone(&http.sites.borrow());
