@@ -23,6 +23,7 @@ mod plain;
 mod storm;
 mod streams;
 mod tls;
+mod trailers;
 mod trips;
 mod uploads;
 mod world;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::body::{BodyBerth, BodyFault};
-use crate::head::{FieldError, Fields, RequestHead, ResponseHead, StatusError};
+use crate::head::{FieldError, Fields, RequestHead, ResponseHead, StatusError, Trailers};
 use crate::request_id::RequestId;
 
 /// One request and its response, as they travel.
@@ -51,6 +51,8 @@ pub struct Exchange {
     pub https: bool,
     /// Head of the response, read by the worker at `Answer` and at the first `Write` or `Close`.
     pub response: ResponseHead,
+    /// What is sent behind the body, with the leg that brings the end of it.
+    pub response_trailers: Option<Box<Trailers>>,
     /// Body bytes of this leg that were copied; lent bytes follow them.
     pub part: Vec<u8>,
     /// With `Write` and `Body`: nothing comes after this part. Set by [`advance`](Self::advance) to
@@ -250,6 +252,7 @@ impl Exchange {
         self.request.clear();
         self.trailers.clear();
         self.response.clear();
+        self.response_trailers = None;
         self.body.clear();
         self.part.clear();
         self.request.fields.shrink_to(keep_bytes_max);

@@ -22,7 +22,7 @@ pub use encode::{
     last_chunk,
 };
 pub use engine::{Engine, Event, Phase, Step};
-pub(crate) use trailer::keep as keep_trailer;
+pub(crate) use trailer::{keep as keep_trailer, may_follow_a_response};
 
 use crate::head::Version;
 use crate::limits;

@@ -3,15 +3,17 @@
 //!
 //! [`RequestHead`] is what an engine fills and an application reads. [`ResponseHead`] is what an
 //! application fills and an engine encodes. [`Fields`] is the list both are made of, and what
-//! trailers are.
+//! trailers are; [`Trailers`] are those that an application sends.
 
 mod request;
 mod response;
 mod target;
 pub(crate) mod token;
+mod trailers;
 
 pub use request::RequestHead;
 pub use response::{FieldError, ResponseHead, StatusError};
+pub use trailers::Trailers;
 
 /// A range of bytes in the buffer of the head that made it.
 ///

@@ -112,6 +112,8 @@ pub use body::{BodyBerth, BodyFault};
 pub use drawing::{Mark, Witness};
 pub use error::{PeerError, PeerErrorKind};
 pub use exchange::{AnswerError, Exchange, IllegalLeg, Leg, Side};
-pub use head::{FieldError, Fields, RequestHead, ResponseHead, Span, StatusError, Version};
+pub use head::{
+    FieldError, Fields, RequestHead, ResponseHead, Span, StatusError, Trailers, Version,
+};
 pub use request_id::RequestId;
 pub use sites::{Site, Sites};

@@ -54,10 +54,10 @@ pub const CHUNK_OVERHEAD_MAX_BYTES: u64 = 16 * 1024;
 pub const RETRY_AFTER_SECS: &str = "5";
 
 /// Most bytes of a trailer section, the empty line included. Checksums and signatures are what
-/// trailers carry. Beyond: 431.
+/// trailers carry. Beyond: 431; of a response: an error to the handler.
 pub const TRAILERS_MAX_BYTES: usize = 8 * 1024;
 
-/// Most trailer fields. Beyond: 431.
+/// Most trailer fields. Beyond: 431; of a response: an error to the handler.
 pub const TRAILERS_MAX_COUNT: usize = 32;
 
 /// Most bytes of the field lines of a response: four times what a request may have, and far

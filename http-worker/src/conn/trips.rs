@@ -4,20 +4,21 @@
 use std::io::IoSlice;
 
 use http_proto::drawing::Mark;
-use http_proto::h1::{Outlook, RequestFacts, ResponseBody};
-use http_proto::{Exchange, Leg, PeerError};
+use http_proto::h1::{RequestFacts, ResponseBody};
+use http_proto::{Exchange, Leg, PeerError, Trailers};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
 use super::Conn;
 use super::ending::End;
 use super::outbox::Slices;
-use crate::access::{AccessRecord, CLIENT_LEFT, TOO_SHORT};
+use crate::access::{AccessRecord, CLIENT_LEFT};
 use crate::cargo::{self, Cargo};
 use crate::compress::{Press, Wish};
 use crate::context::{Cx, Incoming};
 use crate::limits::{COPY_BYTES, WRITE_SLICES_COUNT};
 use crate::transport::Broken;
 
+mod body;
 mod compress;
 mod failing;
 mod files;
@@ -51,6 +52,8 @@ pub(super) struct Trip {
     pub(super) place: Place,
     /// How the body goes, after the head was encoded.
     pub(super) body: Option<ResponseBody>,
+    /// What goes behind its body.
+    trailers: Option<Box<Trailers>>,
     /// What is to be compressed of it; `None` when that was decided.
     wish: Option<Box<Wish>>,
     /// Compresses its body.
@@ -74,6 +77,7 @@ impl Trip {
             is_safe,
             place,
             body: None,
+            trailers: None,
             wish: None,
             press: None,
             is_ended: false,
@@ -95,6 +99,7 @@ impl Trip {
             is_safe: true,
             place,
             body: None,
+            trailers: None,
             wish: None,
             press: None,
             is_ended: false,
@@ -297,24 +302,15 @@ impl Conn {
             _ if is_first => Mark::ResponseToClient,
             _ => Mark::BodyToClient,
         });
+        if trip.is_ended {
+            trip.take_trailers(&mut shuttle);
+        }
         let must_close = is_leaving || (trip.is_ended && is_blocked);
         if trip.is_pressed(&mut shuttle, cargo, cx) {
             return self.press_step(at, shuttle, must_close, cx);
         }
-        let mut body = trip.body.take().unwrap_or_else(|| {
-            cx.stats.response(shuttle.response.status());
-            trip.name_answer(&mut shuttle, cx);
-            let outlook = Outlook {
-                known_length: trip.is_ended.then_some(cargo.len() as u64),
-                must_close,
-            };
-            let (head, encoder) = (&shuttle.response, &cx.encoder);
-            self.outbox
-                .copy(|out| encoder.encode_head(head, &trip.facts, outlook, out))
-        });
-        if is_first {
-            self.note_head(at);
-        }
+        let known_length = trip.is_whole().then_some(cargo.len() as u64);
+        let mut body = self.begin_body(at, &mut shuttle, known_length, must_close, cx);
         let admitted = self.outbox.copy(|out| {
             let admitted = body.begin_part(cargo.len(), out);
             // Small ones are copied: cheaper than two more slices, and there may be many.
@@ -336,27 +332,6 @@ impl Conn {
             self.finish(at, body);
         } else {
             trip.body = Some(body);
-        }
-    }
-
-    /// Ends the body of a response. What the head has told the client, and what is missing,
-    /// decide whether the connection goes on.
-    pub(super) fn finish(&mut self, at: usize, body: ResponseBody) {
-        let ending = self.outbox.copy(|out| body.finish(out));
-        self.note_end(at);
-        if ending.missing > 0 {
-            self.blame(at, TOO_SHORT);
-        }
-        let trip = &self.trips[at];
-        if ending.missing > 0 {
-            log::warn!("a response lacks {} of its declared bytes", ending.missing);
-        }
-        if !ending.keep_alive || self.is_blocked_by_body(trip) {
-            // A client that asked for the end will close; others may be sending, and who waited to
-            // be invited may do so after all.
-            let is_sending = self.has_unread_body(trip) || trip.facts.expects_continue;
-            let is_expected = !trip.facts.keep_alive && ending.missing == 0 && !is_sending;
-            self.end_with(if is_expected { End::Close } else { End::Linger });
         }
     }
 

@@ -81,6 +81,9 @@ impl Conn {
             cx.mark(Mark::SeeMustClose, stream.ticket);
         }
         stream.is_last = asked || took_close;
+        if stream.is_last {
+            stream.trailers = shuttle.response_trailers.take();
+        }
         stream.sent_mark = Some(match shuttle.leg() {
             Leg::Close if cargo.len() == 0 => Mark::EndToClient,
             Leg::Close => Mark::BodyAndEndToClient,
@@ -118,7 +121,8 @@ impl Conn {
         let length = known_length.map(|length| length as u64);
         let body = ResponseBody::new(&shuttle.response, stream.is_head, length);
         let head = fields::response(&shuttle.response, &body, &cx.encoder, &mut cx.texts);
-        let is_empty = body.is_full() || (known_length == Some(0) && body.missing() == 0);
+        let has_all = body.is_full() || (known_length == Some(0) && body.missing() == 0);
+        let is_empty = body.is_forbidden() || (has_all && stream.trailers.is_none());
         cx.stats.response(shuttle.response.status());
         let Reply::Unsaid(respond) = &mut stream.reply else {
             return;
@@ -169,6 +173,7 @@ impl Conn {
         // A body that has its declared length is over, whether or not that was said.
         let ends = body.is_full() || (stream.is_last && body.missing() == 0);
         let ends = ends && stream.press.as_ref().is_none_or(|press| press.is_sound());
+        let ends = ends && stream.trailers.is_none();
         let (gave, given) = match &mut stream.place {
             Place::Loaded(shuttle, cargo) => {
                 let given = give(&mut Brought(shuttle, cargo), send, ends, share, &mut waker);
@@ -326,7 +331,10 @@ impl Conn {
                 send.send_reset(Reason::INTERNAL_ERROR);
             } else {
                 // Fails when the stream is lost, and then nobody waits for its end.
-                let _ = send.send_data(Bytes::new(), true);
+                let _ = match stream.trailers.take() {
+                    Some(trailers) => send.send_trailers(fields::trailers(&trailers)),
+                    None => send.send_data(Bytes::new(), true),
+                };
             }
         }
         stream.reply = Reply::Ended;

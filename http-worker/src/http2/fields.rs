@@ -9,7 +9,7 @@ use http_proto::content::ErrorForm;
 use http_proto::h1::{Encoder, Limits, RequestFacts};
 use http_proto::h2::{Priority, Pseudo, ResponseBody, read_request, read_trailer};
 use http_proto::limits::RETRY_AFTER_SECS;
-use http_proto::{Fields, PeerError, PeerErrorKind, RequestHead, ResponseHead};
+use http_proto::{Fields, PeerError, PeerErrorKind, RequestHead, ResponseHead, Trailers};
 
 /// Reads the head of a request.
 ///
@@ -100,6 +100,20 @@ pub(super) fn response(
         }
     }
     response
+}
+
+/// Trailers as the engine wants them.
+pub(super) fn trailers(trailers: &Trailers) -> HeaderMap {
+    let fields = trailers.iter().filter_map(|(name, value)| {
+        // They have only let in what both of them take.
+        let name = HeaderName::from_bytes(name).ok()?;
+        Some((name, HeaderValue::from_bytes(value).ok()?))
+    });
+    let mut map = HeaderMap::with_capacity(trailers.iter().len());
+    fields.for_each(|(name, value)| {
+        map.append(name, value);
+    });
+    map
 }
 
 /// The head of our own answer to a request that cannot be served; a body of so many bytes follows.

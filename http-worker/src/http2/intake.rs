@@ -77,6 +77,7 @@ impl Conn {
             reply: Reply::Unsaid(respond),
             wish: incoming.wish.take(),
             press: None,
+            trailers: None,
             is_last: false,
             priority: fields::priority(&parts.headers),
             is_listed: false,

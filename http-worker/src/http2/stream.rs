@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http_proto::Exchange;
 use http_proto::content::ErrorForm;
 use http_proto::drawing::Mark;
 use http_proto::h2::{Priority, ResponseBody};
+use http_proto::{Exchange, Trailers};
 use shuttle_core::{BerthId, Shuttle, Worker};
 
 use super::compress::Made;
@@ -73,6 +73,8 @@ pub(super) struct Stream {
     pub(super) wish: Option<Box<Wish>>,
     /// Compresses its body.
     pub(super) press: Option<Box<Press>>,
+    /// What goes behind its body.
+    pub(super) trailers: Option<Box<Trailers>>,
     /// Nothing follows the cargo that is loaded.
     pub(super) is_last: bool,
     /// How urgent its answer is.

@@ -315,7 +315,15 @@ impl Call {
                     continue;
                 }
                 Poll::Ready(Some(Err(e))) => self.text += &ending(&e),
-                Poll::Ready(None) => self.text += "<end>",
+                Poll::Ready(None) => {
+                    if let Poll::Ready(Ok(Some(map))) = body.poll_trailers(&mut context()) {
+                        for (name, value) in &map {
+                            let value = value.to_str().unwrap();
+                            write!(self.text, "<{name}: {value}>").unwrap();
+                        }
+                    }
+                    self.text += "<end>";
+                }
             }
             self.body = None;
         }

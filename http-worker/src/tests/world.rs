@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_proto::drawing::Witness;
-use http_proto::{Exchange, Leg};
+use http_proto::{Exchange, Leg, Trailers};
 use shuttle_core::{BerthId, NoBell, Shuttle, Tx, TxShore, link};
 
 use crate::clock::Clock;
@@ -380,6 +380,13 @@ pub(super) fn respond(world: &mut World) {
     }
 }
 
+fn trail(shuttle: &mut Shuttle<Tx, Exchange>) {
+    let mut trailers = Trailers::default();
+    trailers.push(b"Sum", b"3").unwrap();
+    trailers.push(b"sum", b"4").unwrap();
+    shuttle.response_trailers = Some(Box::new(trailers));
+}
+
 fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
     let path = String::from_utf8_lossy(shuttle.request.path()).into_owned();
     match (shuttle.leg(), path.as_str()) {
@@ -387,7 +394,38 @@ fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
         (Leg::Body, _) if shuttle.last => shuttle.advance(Leg::Release).unwrap(),
         (Leg::Body, _) => shuttle.advance(Leg::WantBody).unwrap(),
         (Leg::Continue, "/parts") => shuttle.write(b" two", true).unwrap(),
+        (Leg::Continue, "/trailed/close") => {
+            trail(shuttle);
+            shuttle.advance(Leg::Close).unwrap();
+        }
+        (Leg::Continue, "/trailed/write") => {
+            trail(shuttle);
+            shuttle.write(b" two", true).unwrap();
+        }
         (Leg::Continue, _) => shuttle.advance(Leg::Close).unwrap(),
+        (_, "/trailed/close" | "/trailed/write") => {
+            shuttle.write_head(200, &[]).unwrap();
+            shuttle.write(b"one", false).unwrap();
+        }
+        (_, "/trailed/whole" | "/trailed/empty" | "/trailed/large") => {
+            trail(shuttle);
+            shuttle.write_head(200, &[]).unwrap();
+            let is_whole = path == "/trailed/whole";
+            shuttle
+                .write(if is_whole { b"all" } else { b"" }, true)
+                .unwrap();
+            if path == "/trailed/large" {
+                shuttle.lend_static(&LARGE);
+            }
+        }
+        (_, "/trailed/length") => {
+            trail(shuttle);
+            shuttle.answer(200, &[], b"all").unwrap();
+        }
+        (_, "/trailed/204") => {
+            trail(shuttle);
+            shuttle.answer(204, &[], b"").unwrap();
+        }
         (_, "/parts" | "/close") => {
             shuttle.write_head(200, &[]).unwrap();
             shuttle.write(b"one", false).unwrap();

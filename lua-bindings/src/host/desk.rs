@@ -14,9 +14,10 @@ impl Desk {
     pub(super) const STATUS: Slot = 4;
     pub(super) const HEADERS: Slot = 5;
     pub(super) const BODY: Slot = 6;
+    pub(super) const TRAILERS: Slot = 7;
     /// The `req` of the handler that runs.
-    pub(super) const REQ: Slot = 7;
-    pub(super) const TOP: Slot = 7;
+    pub(super) const REQ: Slot = 8;
+    pub(super) const TOP: Slot = 8;
 
     /// A Lua thread with everything in its place.
     pub(super) fn set_up(realm: &Realm) -> Thread {
@@ -28,6 +29,7 @@ impl Desk {
         stack.push_str("status");
         stack.push_str("headers");
         stack.push_str("body");
+        stack.push_str("trailers");
         stack.push_nil();
         debug_assert_eq!(stack.top(), Self::TOP);
         thread

@@ -1,10 +1,11 @@
 //! Heads of responses from what Lua gives.
 
-use http_proto::{FieldError, ResponseHead};
+use http_proto::{FieldError, ResponseHead, Trailers};
 
 use crate::raw::{Kind, Pair, Slot, Stack};
 
-/// Why a head could not be filled in: a sentence that begins with `headers`.
+/// Why a head, or trailers, could not be filled in: a sentence that begins with `headers`, or
+/// `trailers`.
 pub(super) struct HeadFault(pub(super) String);
 
 /// The status of a returned table: 200 if it is no number.
@@ -43,38 +44,96 @@ pub(super) fn fill_head(
     if stack.kind(headers) != Kind::Table {
         return Err(HeadFault("headers is not a table".to_owned()));
     }
-    let mut pairs = stack.pairs(headers);
+    fill_fields(stack, head, headers)
+}
+
+/// The trailers that a table says; `None` if it says none.
+pub(super) fn trailers_of(
+    stack: &mut Stack,
+    table: Slot,
+) -> Result<Option<Box<Trailers>>, HeadFault> {
+    match stack.kind(table) {
+        Kind::Nil | Kind::None => return Ok(None),
+        Kind::Table => {}
+        _ => return Err(HeadFault("trailers is not a table".to_owned())),
+    }
+    let mut trailers = Box::<Trailers>::default();
+    fill_fields(stack, &mut *trailers, table)?;
+    Ok((!trailers.is_empty()).then_some(trailers))
+}
+
+/// Says in the head what is known to follow the body (RFC 9110 section 6.6.2), unless the program
+/// does so itself.
+pub(super) fn announce(head: &mut ResponseHead, trailers: Option<&Trailers>) {
+    let Some(trailers) = trailers else { return };
+    let mut fields = head.fields();
+    if !fields.any(|(name, _)| name.eq_ignore_ascii_case(b"trailer")) {
+        // Without room for it they come unannounced, which is allowed.
+        let _ = head.push(b"Trailer", &trailers.names());
+    }
+}
+
+/// What fields are filled into.
+trait Section {
+    /// What it is called in messages.
+    const NAME: &'static str;
+
+    fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError>;
+}
+
+impl Section for ResponseHead {
+    const NAME: &'static str = "headers";
+
+    fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError> {
+        self.push(name, value)
+    }
+}
+
+impl Section for Trailers {
+    const NAME: &'static str = "trailers";
+
+    fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError> {
+        self.push(name, value)
+    }
+}
+
+fn fill_fields<S: Section>(
+    stack: &mut Stack,
+    section: &mut S,
+    table: Slot,
+) -> Result<(), HeadFault> {
+    let mut pairs = stack.pairs(table);
     while let Some(pair) = pairs.next() {
         match pair {
-            Pair::Strings(name, value) => head
+            Pair::Strings(name, value) => section
                 .push(name, value)
-                .map_err(|error| head_fault(name, None, error))?,
+                .map_err(|error| field_fault::<S>(name, None, error))?,
             Pair::Others(name, value) => {
-                pairs.with(|stack| push_header(stack, head, name, value))?;
+                pairs.with(|stack| push_field(stack, section, name, value))?;
             }
         }
     }
     Ok(())
 }
 
-/// Adds the header whose name and value are at these positions.
-fn push_header(
+/// Adds the field whose name and value are at these positions.
+fn push_field<S: Section>(
     stack: &mut Stack,
-    head: &mut ResponseHead,
+    section: &mut S,
     name: Slot,
     value: Slot,
 ) -> Result<(), HeadFault> {
     if stack.kind(name) != Kind::String {
-        return Err(HeadFault("headers are invalid".to_owned()));
+        return Err(HeadFault(format!("{} are invalid", S::NAME)));
     }
     if stack.kind(value) != Kind::Table {
-        return push_value(stack, head, name, None);
+        return push_value(stack, section, name, None);
     }
     // A list: as many fields of this name.
     let list = value;
     for place in 1..=stack.raw_len(list) {
         let _ = stack.raw_item(list, place);
-        let result = push_value(stack, head, name, Some(place));
+        let result = push_value(stack, section, name, Some(place));
         stack.pop(1);
         result?;
     }
@@ -83,22 +142,22 @@ fn push_header(
 
 /// Adds a field of the name at `name` with the value on top. What is neither string nor number
 /// becomes an empty value.
-fn push_value(
+fn push_value<S: Section>(
     stack: &mut Stack,
-    head: &mut ResponseHead,
+    section: &mut S,
     name: Slot,
     place: Option<usize>,
 ) -> Result<(), HeadFault> {
     stack.stringify(-1);
     let name = stack.bytes(name).unwrap_or_default();
-    let pushed = head.push(name, stack.bytes(-1).unwrap_or_default());
-    pushed.map_err(|error| head_fault(name, place, error))
+    let pushed = section.push(name, stack.bytes(-1).unwrap_or_default());
+    pushed.map_err(|error| field_fault::<S>(name, place, error))
 }
 
-fn head_fault(name: &[u8], place: Option<usize>, error: FieldError) -> HeadFault {
-    let name = name.escape_ascii();
+fn field_fault<S: Section>(name: &[u8], place: Option<usize>, error: FieldError) -> HeadFault {
+    let (section, name) = (S::NAME, name.escape_ascii());
     let item = place
         .map(|place| format!(", value {place} of its list"))
         .unwrap_or_default();
-    HeadFault(format!("headers are invalid: \"{name}\"{item}: {error}"))
+    HeadFault(format!("{section} are invalid: \"{name}\"{item}: {error}"))
 }

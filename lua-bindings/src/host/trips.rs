@@ -83,6 +83,8 @@ pub(crate) struct Trip {
     pub(crate) waiters: VecDeque<Waiter>,
     /// The body on its way.
     pub(crate) flow: Flow,
+    /// What goes behind it. Leaves with the end.
+    pub(crate) trailers: Option<Box<Trailers>>,
     /// The request's own fiber, when its handler is over and it waits for the shuttle.
     pub(crate) finisher: Option<FiberRef>,
     /// The request's own fiber, while its handler runs.

@@ -4,7 +4,7 @@ use super::RequestFacts;
 use crate::content::ErrorForm;
 use crate::date::CachedDate;
 use crate::error::{PeerError, PeerErrorKind};
-use crate::head::{ResponseHead, Version};
+use crate::head::{ResponseHead, Trailers, Version};
 use crate::limits::RETRY_AFTER_SECS;
 use crate::status::reason;
 
@@ -402,9 +402,22 @@ impl ResponseBody {
 
     /// Ends the body: appends what tells the client so.
     pub fn finish(self, out: &mut Vec<u8>) -> Ending {
+        self.finish_with(None, out)
+    }
+
+    /// The same, with trailers. Only a body in chunks has room for them: in another they are not
+    /// sent.
+    pub fn finish_with(self, trailers: Option<&Trailers>, out: &mut Vec<u8>) -> Ending {
         debug_assert!(!self.in_chunk, "a part is open");
-        if self.framing == Framing::Chunked {
-            last_chunk(out);
+        match trailers {
+            _ if self.framing != Framing::Chunked => {}
+            None => last_chunk(out),
+            // RFC 9112 section 7.1.2.
+            Some(trailers) => {
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(trailers.lines());
+                out.extend_from_slice(b"\r\n");
+            }
         }
         Ending {
             keep_alive: self.keep_alive && self.left == 0,

@@ -47,6 +47,25 @@ pub(crate) fn keep(name: &[u8], value: &[u8], trailers: &mut Fields) -> Result<(
     Ok(())
 }
 
+/// Whether a field may stand behind the body of a response. Its name is in lower case.
+pub(crate) fn may_follow_a_response(name: &[u8]) -> bool {
+    let is_needed_before = matches!(
+        name,
+        b"location"
+            | b"retry-after"
+            | b"vary"
+            | b"age"
+            | b"expires"
+            | b"allow"
+            | b"date"
+            | b"server"
+            | b"www-authenticate"
+            | b"proxy-authenticate"
+            | b"priority"
+    );
+    !is_needed_before && !changes_the_message(name) && may_come_late(name)
+}
+
 /// Framing and routing: a sender of these as trailers hopes for a reader who merges them.
 fn changes_the_message(name: &[u8]) -> bool {
     matches!(name, b"content-length" | b"transfer-encoding" | b"host")

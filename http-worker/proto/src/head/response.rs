@@ -55,6 +55,10 @@ pub enum FieldError {
     ContentLength,
     /// The head would become larger than [`limits`](crate::limits) allow.
     TooLarge,
+    /// Of a trailer: whoever reads it behind the body cannot act on it any more.
+    Late,
+    /// The trailers would become larger than [`limits`](crate::limits) allow.
+    TooLate,
 }
 
 impl std::fmt::Display for FieldError {
@@ -64,6 +68,8 @@ impl std::fmt::Display for FieldError {
             Self::Value => "the field value has a control character",
             Self::ContentLength => "Content-Length is no number, or differs from the one before",
             Self::TooLarge => "the response head is too large",
+            Self::Late => "the field has no meaning behind a body",
+            Self::TooLate => "the trailers are too large",
         })
     }
 }

@@ -2,7 +2,7 @@
 //! that has gone.
 
 use http_proto::Exchange;
-use http_proto::h1::{Outlook, ResponseBody};
+use http_proto::h1::ResponseBody;
 use shuttle_core::{Shuttle, Worker};
 
 use super::super::ending::End;
@@ -82,21 +82,8 @@ impl Conn {
         let is_over = press.is_over();
         let is_whole = is_over && press.missing() == 0 && !trip.facts.is_head;
         trip.is_ended = is_over;
-        let is_first = trip.body.is_none();
-        let mut body = trip.body.take().unwrap_or_else(|| {
-            cx.stats.response(shuttle.response.status());
-            trip.name_answer(&mut shuttle, cx);
-            let outlook = Outlook {
-                known_length: is_whole.then_some(made.len() as u64),
-                must_close,
-            };
-            let (head, encoder) = (&shuttle.response, &cx.encoder);
-            self.outbox
-                .copy(|out| encoder.encode_head(head, &trip.facts, outlook, out))
-        });
-        if is_first {
-            self.note_head(at);
-        }
+        let known_length = (is_whole && trip.is_whole()).then_some(made.len() as u64);
+        let mut body = self.begin_body(at, &mut shuttle, known_length, must_close, cx);
         self.put_pressed(&mut body, &made);
         cx.recycle(made);
         // A mark: what was eaten is sent when all before it has gone.
