@@ -137,6 +137,10 @@ local io = {
     ---one, or a timeout in seconds instead of it. Answers as `write` does.
     ---@type fun(self: httpng.io, code: integer, headers?: table<string, string|number|string[]>, body?: string|number, is_last?: boolean): boolean|httpng.send_result?
     write_header = core.write_header,
+    ---Sets what is sent behind the body, in place of what was set before; nil takes it back. Leaves
+    ---with the end of the response. True: that is over, and they are ignored.
+    ---@type fun(self: httpng.io, trailers?: table<string, string|number|string[]>): boolean
+    set_trailers = core.set_trailers,
     ---Ends the response.
     ---@type fun(self: httpng.io)
     close = core.close,
@@ -162,7 +166,12 @@ local io = {
 
 ---Ordinary access to what a handler returned, for values that have a metatable.
 local function flatten(answer)
-    return { status = answer.status, headers = answer.headers, body = answer.body }
+    return {
+        status = answer.status,
+        headers = answer.headers,
+        body = answer.body,
+        trailers = answer.trailers,
+    }
 end
 
 core.set_metatables(

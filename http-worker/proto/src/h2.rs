@@ -310,12 +310,6 @@ impl ResponseBody {
         }
     }
 
-    /// There is no body, whatever is given for it: the request was HEAD, or the status has none.
-    #[must_use]
-    pub fn is_forbidden(&self) -> bool {
-        self.framing == Framing::NoBody
-    }
-
     /// Nothing more will be admitted: the stream may end with what was.
     #[must_use]
     pub fn is_full(&self) -> bool {

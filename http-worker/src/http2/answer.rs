@@ -96,7 +96,7 @@ impl Conn {
         }
         if is_first {
             stream.name_answer(&mut shuttle, cx);
-            let known_length = stream.is_last.then_some(cargo.len());
+            let known_length = stream.is_whole().then_some(cargo.len());
             self.begin(place, &shuttle, known_length, cx);
         }
         let stream = &mut self.streams[place];
@@ -121,8 +121,7 @@ impl Conn {
         let length = known_length.map(|length| length as u64);
         let body = ResponseBody::new(&shuttle.response, stream.is_head, length);
         let head = fields::response(&shuttle.response, &body, &cx.encoder, &mut cx.texts);
-        let has_all = body.is_full() || (known_length == Some(0) && body.missing() == 0);
-        let is_empty = body.is_forbidden() || (has_all && stream.trailers.is_none());
+        let is_empty = body.is_full() || (known_length == Some(0) && body.missing() == 0);
         cx.stats.response(shuttle.response.status());
         let Reply::Unsaid(respond) = &mut stream.reply else {
             return;
@@ -165,15 +164,15 @@ impl Conn {
         if stream.lot(&mut waker) == Lot::Gone {
             return self.lose(place, cx);
         }
+        let is_whole = stream.is_whole();
         let Reply::Begun(send, body) = &mut stream.reply else {
             return self.unload(place, cx);
         };
         let room = HTTP2_OUTPUT_BYTES.saturating_sub(self.handed);
         let share = room.min(share);
         // A body that has its declared length is over, whether or not that was said.
-        let ends = body.is_full() || (stream.is_last && body.missing() == 0);
+        let ends = body.is_full() || (is_whole && body.missing() == 0);
         let ends = ends && stream.press.as_ref().is_none_or(|press| press.is_sound());
-        let ends = ends && stream.trailers.is_none();
         let (gave, given) = match &mut stream.place {
             Place::Loaded(shuttle, cargo) => {
                 let given = give(&mut Brought(shuttle, cargo), send, ends, share, &mut waker);

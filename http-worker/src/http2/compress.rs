@@ -108,7 +108,8 @@ impl Conn {
         self.compress_left = self.compress_left.saturating_sub(eaten);
         if matches!(stream.reply, Reply::Unsaid(_)) {
             stream.name_answer(&mut shuttle, cx);
-            let known_length = (is_whole && !stream.is_head).then_some(bytes.len());
+            let is_whole = is_whole && stream.is_whole() && !stream.is_head;
+            let known_length = is_whole.then_some(bytes.len());
             self.begin(place, &shuttle, known_length, cx);
         }
         self.give_pressed(place, shuttle, bytes, cx);

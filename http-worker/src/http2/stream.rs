@@ -137,6 +137,11 @@ impl Stream {
         matches!(&self.place, Place::Arriving(incoming, _) if incoming.streams)
     }
 
+    /// Nothing follows what is loaded of its body, no trailers either.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_last && self.trailers.is_none()
+    }
+
     /// Until when it may wait for its client, if it is that for which it waits.
     pub(super) fn deadline(&self, cx: &Cx) -> Option<Instant> {
         let own = match self.place {

@@ -380,52 +380,49 @@ pub(super) fn respond(world: &mut World) {
     }
 }
 
-fn trail(shuttle: &mut Shuttle<Tx, Exchange>) {
-    let mut trailers = Trailers::default();
-    trailers.push(b"Sum", b"3").unwrap();
-    trailers.push(b"sum", b"4").unwrap();
-    shuttle.response_trailers = Some(Box::new(trailers));
+/// Answers with trailers.
+fn respond_trailed(shuttle: &mut Shuttle<Tx, Exchange>, kind: &str) {
+    let is_begun = shuttle.leg() == Leg::Continue;
+    let ends = !matches!(kind, "close" | "write") || is_begun;
+    if ends {
+        let mut trailers = Trailers::default();
+        trailers.push(b"Sum", b"3").unwrap();
+        trailers.push(b"sum", b"4").unwrap();
+        shuttle.response_trailers = Some(Box::new(trailers));
+    }
+    match kind {
+        "close" if is_begun => shuttle.advance(Leg::Close).unwrap(),
+        "write" if is_begun => shuttle.write(b" two", true).unwrap(),
+        "length" => shuttle.answer(200, &[], b"all").unwrap(),
+        "204" => shuttle.answer(204, &[], b"").unwrap(),
+        _ => {
+            shuttle.write_head(200, &[]).unwrap();
+            let part: &[u8] = match kind {
+                "whole" => b"all",
+                "close" | "write" => b"one",
+                _ => b"",
+            };
+            shuttle.write(part, ends).unwrap();
+            if kind == "large" {
+                shuttle.lend_static(&LARGE);
+            }
+        }
+    }
 }
 
 fn respond_to(shuttle: &mut Shuttle<Tx, Exchange>) {
     let path = String::from_utf8_lossy(shuttle.request.path()).into_owned();
+    if shuttle.leg() != Leg::Closed
+        && let Some(kind) = path.strip_prefix("/trailed/")
+    {
+        return respond_trailed(shuttle, kind);
+    }
     match (shuttle.leg(), path.as_str()) {
         (Leg::Closed, _) => shuttle.advance(Leg::Release).unwrap(),
         (Leg::Body, _) if shuttle.last => shuttle.advance(Leg::Release).unwrap(),
         (Leg::Body, _) => shuttle.advance(Leg::WantBody).unwrap(),
         (Leg::Continue, "/parts") => shuttle.write(b" two", true).unwrap(),
-        (Leg::Continue, "/trailed/close") => {
-            trail(shuttle);
-            shuttle.advance(Leg::Close).unwrap();
-        }
-        (Leg::Continue, "/trailed/write") => {
-            trail(shuttle);
-            shuttle.write(b" two", true).unwrap();
-        }
         (Leg::Continue, _) => shuttle.advance(Leg::Close).unwrap(),
-        (_, "/trailed/close" | "/trailed/write") => {
-            shuttle.write_head(200, &[]).unwrap();
-            shuttle.write(b"one", false).unwrap();
-        }
-        (_, "/trailed/whole" | "/trailed/empty" | "/trailed/large") => {
-            trail(shuttle);
-            shuttle.write_head(200, &[]).unwrap();
-            let is_whole = path == "/trailed/whole";
-            shuttle
-                .write(if is_whole { b"all" } else { b"" }, true)
-                .unwrap();
-            if path == "/trailed/large" {
-                shuttle.lend_static(&LARGE);
-            }
-        }
-        (_, "/trailed/length") => {
-            trail(shuttle);
-            shuttle.answer(200, &[], b"all").unwrap();
-        }
-        (_, "/trailed/204") => {
-            trail(shuttle);
-            shuttle.answer(204, &[], b"").unwrap();
-        }
         (_, "/parts" | "/close") => {
             shuttle.write_head(200, &[]).unwrap();
             shuttle.write(b"one", false).unwrap();

@@ -66,8 +66,8 @@ pub(super) fn trailers_of(
 /// does so itself.
 pub(super) fn announce(head: &mut ResponseHead, trailers: Option<&Trailers>) {
     let Some(trailers) = trailers else { return };
-    let mut fields = head.fields();
-    if !fields.any(|(name, _)| name.eq_ignore_ascii_case(b"trailer")) {
+    let is_trailer = |(name, _): (&[u8], _)| name.eq_ignore_ascii_case(b"trailer");
+    if !head.fields().any(is_trailer) {
         // Without room for it they come unannounced, which is allowed.
         let _ = head.push(b"Trailer", &trailers.names());
     }

@@ -17,8 +17,10 @@ mod links;
 mod queue;
 mod reply;
 mod request;
+mod returned;
 mod sending;
 mod serve;
+mod trailers;
 mod trips;
 mod waiting;
 
@@ -55,6 +57,7 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("io_index", reply::INDEX),
     ("write", reply::WRITE),
     ("write_header", reply::WRITE_HEADER),
+    ("set_trailers", trailers::SET_TRAILERS),
     ("close", reply::CLOSE),
     ("is_closed", reply::IS_CLOSED),
     ("on_close", closing::ON_CLOSE),

@@ -223,7 +223,9 @@ fn begin(
             return Ok(());
         };
         realm.http.mark(Mark::FillHead, trip.worker_ticket);
-        fill_head(stack, &mut shuttle.response, status, headers)
+        fill_head(stack, &mut shuttle.response, status, headers)?;
+        trip.announce_trailers();
+        Ok(())
     });
     if let Some(Err(HeadFault(text))) = filled {
         pass_on(realm, ticket);
@@ -254,6 +256,7 @@ pub(super) fn send_part_of(
         trip.wake_next();
         return;
     }
+    let has_trailers = last && trip.attach_trailers();
     let Some(shuttle) = trip.home.as_mut() else {
         return;
     };
@@ -275,7 +278,7 @@ pub(super) fn send_part_of(
     }
     let is_whole = last && !trip.head_sent;
     shuttle.last = last && !(is_whole && is_copied);
-    if is_whole && shuttle.response.content_length().is_none() {
+    if is_whole && !has_trailers && shuttle.response.content_length().is_none() {
         shuttle.response.set_content_length(len as u64);
     }
     let handed = if is_copied {
@@ -322,13 +325,18 @@ pub(super) fn send_close_of(realm: &Realm, trip: &mut Trip) {
     let http = &realm.http;
     if !trip.head_sent {
         trip.keep_request();
+        let has_trailers = trip.trailers.is_some();
         let Some(shuttle) = trip.home.as_mut() else {
             return;
         };
         shuttle.response.clear();
-        shuttle.response.set_content_length(0);
+        if !has_trailers {
+            shuttle.response.set_content_length(0);
+        }
         shuttle.part.clear();
+        trip.announce_trailers();
     }
+    trip.attach_trailers();
     http.mark(Mark::HandOver, trip.worker_ticket);
     trip.answered = !trip.head_sent;
     if trip.answered {
@@ -355,6 +363,9 @@ fn close_from_afar(realm: &Realm, ticket: Ticket) -> bool {
     let http = &realm.http;
     http.with_trip(ticket, |trip| {
         if trip.is_over() || trip.home.is_some() || !trip.waiters.is_empty() {
+            return false;
+        }
+        if trip.trailers.is_some() {
             return false;
         }
         let Some((link, berth)) = trip.berth else {

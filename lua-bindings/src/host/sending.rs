@@ -173,6 +173,10 @@ fn try_put(
     if !trip.is_first(place) {
         return None;
     }
+    if part.last && trip.trailers.is_some() && trip.home.is_none() {
+        // What follows it travels in the shuttle.
+        return None;
+    }
     if part.last && !trip.head_sent {
         // The whole of it at once: the shuttle is at home, and takes it as it is.
         reply::send_part_of(realm, stack, trip, part.body, true);
@@ -277,6 +281,9 @@ fn hand_over(realm: &Realm, trip: &mut Trip, len: usize, last: bool) {
     }
     shuttle.part.clear();
     shuttle.last = last;
+    if last {
+        trip.attach_trailers();
+    }
     let handed = match len < PIN_FROM_BYTES {
         true => Mark::HandOver,
         false => Mark::RefAndHandOver,
@@ -324,6 +331,8 @@ pub(super) fn end(realm: &Realm, stack: Option<&Stack>, ticket: Ticket) -> Resul
             }
             match trip.home.is_some() {
                 true => reply::send_close_of(realm, trip),
+                // They travel in the shuttle.
+                false if trip.trailers.is_some() => return None,
                 false => set_must_close(realm, trip),
             }
             retire(trip, place);

@@ -8,12 +8,11 @@ use tx_runtime::FiberRef;
 
 use super::desk::Desk;
 use super::failing::{answer_with_page, details_of, report};
-use super::head::{self, HeadFault};
-use super::reply;
+use super::returned::{Reply, finish_started, judge, respond_at_once};
 use super::trips::Ticket;
 use super::{Handler, HttpHost, request};
-use crate::limits::{IDLE_FIBERS_MAX_COUNT, PIN_FROM_BYTES, REQUESTS_IN_A_ROW_COUNT};
-use crate::raw::{Called, Failure, Kind, Slot, Stack, Thread};
+use crate::limits::{IDLE_FIBERS_MAX_COUNT, REQUESTS_IN_A_ROW_COUNT};
+use crate::raw::{Called, Failure, Stack, Thread};
 use crate::realm::{Realm, realm};
 use crate::stats::Serving;
 
@@ -231,60 +230,6 @@ fn prepare(realm: &Rc<Realm>, me: &FiberRef, ticket: Ticket, thread: &Thread) ->
     })
 }
 
-/// What a handler gave back, as positions on the stack.
-#[derive(Clone, Copy)]
-enum Reply {
-    /// Nothing: end the response.
-    End,
-    /// A table with these fields.
-    Table {
-        status: Slot,
-        headers: Slot,
-        body: Slot,
-    },
-}
-
-/// Looks at the value that the handler returned, on top of the stack.
-fn judge(realm: &Rc<Realm>, stack: &mut Stack) -> Result<Reply, Failure> {
-    let value = stack.at(-1);
-    match stack.kind(value) {
-        Kind::Nil => Ok(Reply::End),
-        // As httpng: a returned string is ignored. (Its body would be the next idea; programs rely
-        // on neither.)
-        Kind::String => Ok(Reply::End),
-        Kind::Table => {
-            if stack.push_metatable(value) {
-                stack.pop(1);
-                flatten(realm, stack, value)?;
-            }
-            stack.raw_get_all(value, &[Desk::STATUS, Desk::HEADERS, Desk::BODY]);
-            Ok(Reply::Table {
-                status: value + 1,
-                headers: value + 2,
-                body: value + 3,
-            })
-        }
-        other => Err(fault(format!(
-            "a handler returns a table or nil, not a {}",
-            other.name()
-        ))),
-    }
-}
-
-/// Replaces a table with a metatable by a plain one that has its fields by ordinary access, which
-/// may run user code.
-fn flatten(realm: &Rc<Realm>, stack: &mut Stack, value: Slot) -> Result<(), Failure> {
-    stack.push_anchored(realm.http.metatables.get().flatten);
-    stack.push_copy(value);
-    match crate::raw::call(stack, 1, 1) {
-        Called::Done => {
-            stack.replace(value);
-            Ok(())
-        }
-        Called::Failed(failure) => Err(failure),
-    }
-}
-
 /// Whether a handler ended as one does that was cancelled because nobody waits for it any more.
 fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure) -> bool {
     let is_deserted = http.with_trip(ticket, |trip| trip.is_orphan || trip.cancels && trip.gone);
@@ -293,13 +238,6 @@ fn is_farewell(http: &HttpHost, me: &FiberRef, ticket: Ticket, failure: &Failure
 
 /// What a client is told whose handler failed: status and text.
 const FAILED: (u16, &str) = (500, "Path handler execution error");
-
-fn fault(message: String) -> Failure {
-    Failure {
-        message,
-        traceback: String::new(),
-    }
-}
 
 /// A thread in which a call failed is not used again.
 fn renew(realm: &Rc<Realm>, thread: &mut Thread) {
@@ -342,89 +280,10 @@ fn respond(
             return Ok(());
         }
     } else {
-        finish_started(realm, ticket, stack, reply);
+        finish_started(realm, ticket, stack, reply)?;
     }
     see_off(realm, ticket);
     Ok(())
-}
-
-/// The whole response in one go: nothing has left yet, so the shuttle is home. True: the worker
-/// frees the shuttle, and the request is over.
-fn respond_at_once(
-    realm: &Rc<Realm>,
-    ticket: Ticket,
-    stack: &mut Stack,
-    reply: Reply,
-) -> Result<bool, Failure> {
-    let http = &realm.http;
-    let mut trips = http.trips.borrow_mut();
-    let Some(trip) = trips.get(ticket) else {
-        return Ok(false);
-    };
-    let worker_ticket = trip.worker_ticket;
-    let Some(shuttle) = trip.home.as_mut() else {
-        return Ok(false);
-    };
-    let mut body_len = 0;
-    let mut body_slot = 0;
-    match reply {
-        Reply::End => shuttle.response.clear(),
-        Reply::Table {
-            status,
-            headers,
-            body,
-        } => {
-            let status = head::status_of(stack, status);
-            head::fill_head(stack, &mut shuttle.response, status, headers)
-                .map_err(|HeadFault(text)| fault(format!("the returned {text}")))?;
-            if stack.stringify(body) {
-                (body_slot, body_len) = (body, stack.raw_len(body));
-            }
-        }
-    }
-    shuttle.response.set_content_length(body_len as u64);
-    shuttle.part.clear();
-    if body_len < PIN_FROM_BYTES {
-        if body_len > 0 {
-            shuttle
-                .part
-                .extend_from_slice(stack.bytes(body_slot).unwrap_or_default());
-        }
-        http.mark(Mark::FillHeadAndCopy, worker_ticket);
-        http.mark(Mark::HandOver, worker_ticket);
-        http.mark(Mark::SendComplete, worker_ticket);
-        trip.answered = true;
-        http.send(trip, Leg::Answer);
-    } else {
-        http.mark(Mark::FillHead, worker_ticket);
-        let pin = http.pins.lend(stack, body_slot, shuttle);
-        shuttle.last = true;
-        trip.pins.push(pin);
-        realm.stats.set_pins(http.pins.count());
-        http.mark(Mark::RefAndHandOver, worker_ticket);
-        http.mark(Mark::SendComplete, worker_ticket);
-        http.send(trip, Leg::Write);
-    }
-    trip.head_sent = true;
-    trip.ended = true;
-    if trip.answered && !trip.is_orphan {
-        http.end(&mut trips, ticket);
-        return Ok(true);
-    }
-    trip.wake_all();
-    Ok(false)
-}
-
-/// The head has left: what was returned is the last part, or only the end is missing.
-fn finish_started(realm: &Rc<Realm>, ticket: Ticket, stack: &mut Stack, reply: Reply) {
-    let body = match reply {
-        Reply::Table { body, .. } if stack.stringify(body) && stack.raw_len(body) > 0 => Some(body),
-        _ => None,
-    };
-    let _ = match body {
-        Some(body) => reply::finish_with(realm, ticket, stack, body),
-        None => reply::finish(realm, ticket),
-    };
 }
 
 /// An error page, or what can still be said when the head has left.
@@ -437,6 +296,7 @@ fn respond_with_error(
 ) -> Result<(), Failure> {
     let http = &realm.http;
     let fresh = http.with_trip(ticket, |trip| {
+        trip.trailers = None;
         let is_fresh = trip.is_fresh();
         if is_fresh {
             answer_with_page(http, trip, page, details);
@@ -444,7 +304,7 @@ fn respond_with_error(
         is_fresh
     });
     if fresh == Some(false) {
-        finish_started(realm, ticket, stack, Reply::End);
+        finish_started(realm, ticket, stack, Reply::End)?;
     }
     see_off(realm, ticket);
     Ok(())

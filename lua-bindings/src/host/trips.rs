@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use http_proto::{BodyBerth, Exchange, RequestHead, RequestId};
+use http_proto::{BodyBerth, Exchange, RequestHead, RequestId, Trailers};
 use shuttle_core::{BerthId, Shuttle, Tx};
 use tempfile::TempPath;
 use tx_runtime::FiberRef;
@@ -218,6 +218,7 @@ impl Trip {
         self.cancels = false;
         self.waiters.clear();
         self.flow.reset();
+        self.trailers = None;
         self.intake.reset();
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Client {
     wire: Box<dyn Wire>,
     socket: TcpStream,
     buffer: Vec<u8>,
+    /// What came behind the last chunked body: lines without their ends.
+    pub(crate) trailers: Vec<String>,
 }
 
 /// A whole answer.
@@ -49,6 +51,7 @@ impl Client {
             wire: Box::new(socket.try_clone().unwrap()),
             socket,
             buffer: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Client {
             wire: Box::new(socket.try_clone().unwrap()),
             socket,
             buffer: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Client {
             wire: Box::new(encrypted(&socket, name, trusted, versions, &[])),
             socket,
             buffer: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -110,6 +115,7 @@ impl Client {
             wire: Box::new(Gateway::new(socket.try_clone().unwrap())),
             socket,
             buffer: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Client {
             wire: Box::new(Gateway::new(wire)),
             socket,
             buffer: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -223,14 +230,24 @@ impl Client {
         }
     }
 
-    /// One chunk of a chunked body, `None` for the last one (trailers are not expected).
+    /// One chunk of a chunked body, `None` for the last one and the trailers.
     pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
         let size = self.until(b"\r\n");
         let size = std::str::from_utf8(&size).unwrap().trim();
         let size = usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("chunk {size:?}"));
+        if size == 0 {
+            self.trailers.clear();
+            loop {
+                let line = String::from_utf8(self.until(b"\r\n")).unwrap();
+                match line.trim_end() {
+                    "" => return None,
+                    line => self.trailers.push(line.to_ascii_lowercase()),
+                }
+            }
+        }
         let bytes = self.exactly(size);
         assert_eq!(self.exactly(2), b"\r\n");
-        (size > 0).then_some(bytes)
+        Some(bytes)
     }
 
     /// A chunk as text; fails at the end of the body.

@@ -324,7 +324,11 @@ impl Call {
                 }
                 Poll::Ready(None) => {
                     if self.is_chunked {
-                        output.extend_from_slice(b"0\r\n\r\n");
+                        output.extend_from_slice(b"0\r\n");
+                        if let Poll::Ready(Ok(Some(map))) = body.poll_trailers(&mut context()) {
+                            render_fields(&map, output);
+                        }
+                        output.extend_from_slice(b"\r\n");
                     }
                     self.body = None;
                     self.is_over = true;
@@ -349,7 +353,11 @@ fn render_head<B>(response: &Response<B>, output: &mut Vec<u8>) {
     let status = response.status().as_u16();
     let reason = http_proto::status::reason(status);
     output.extend(format!("HTTP/1.1 {status} {reason}\r\n").bytes());
-    for (name, value) in response.headers() {
+    render_fields(response.headers(), output);
+}
+
+fn render_fields(fields: &HeaderMap, output: &mut Vec<u8>) {
+    for (name, value) in fields {
         output.extend_from_slice(name.as_str().as_bytes());
         output.extend_from_slice(b": ");
         output.extend_from_slice(value.as_bytes());

@@ -41,5 +41,6 @@ mod sending;
 mod several;
 mod streaming;
 mod threads;
+mod trailers;
 mod uploads;
 mod wire;

@@ -70,10 +70,15 @@ impl Trailers {
         &self.lines.bytes
     }
 
-    /// The names, as the field `Trailer` announces them (RFC 9110 section 6.6.2).
+    /// The names, each once, as the field `Trailer` announces them (RFC 9110 section 6.6.2).
     #[must_use]
     pub fn names(&self) -> Vec<u8> {
-        let names: Vec<_> = self.iter().map(|(name, _)| name).collect();
+        let mut names: Vec<&[u8]> = Vec::new();
+        for (name, _) in self.iter() {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name);
+            }
+        }
         names.join(&b", "[..])
     }
 }
@@ -148,6 +153,7 @@ mod tests {
         assert!(trailers.is_empty());
         trailers.push(b"A", b"1").unwrap();
         trailers.push(b"b", b"2").unwrap();
+        trailers.push(b"a", b"3").unwrap();
         assert_eq!(trailers.names(), b"A, b");
     }
 }
