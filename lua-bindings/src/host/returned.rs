@@ -76,7 +76,9 @@ fn fill_response(
     reply: Reply,
 ) -> Result<(Slot, usize), Failure> {
     let mut returned = (0, 0);
-    if let Reply::Table { trailers, .. } = reply {
+    if let Reply::Table { trailers, .. } = reply
+        && stack.kind(trailers) != Kind::Nil
+    {
         take_trailers(stack, trip, trailers)?;
     }
     let Some(shuttle) = trip.home.as_mut() else {
@@ -158,6 +160,7 @@ pub(super) fn respond_at_once(
 }
 
 /// What a returned table has behind the body counts in place of what was set before.
+#[cold]
 fn take_trailers(stack: &mut Stack, trip: &mut Trip, slot: Slot) -> Result<(), Failure> {
     let returned = head::trailers_of(stack, slot);
     let returned = returned.map_err(|HeadFault(text)| fault(format!("the returned {text}")))?;
