@@ -268,8 +268,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Requests of one connection waiting for answers at once, at least 1.
     pub pipeline_depth_count: usize,
-    /// Streams of one HTTP/2 connection open at once, at least 1. Connections that are open keep
-    /// what they were told.
+    /// Streams of one HTTP/2 connection open at once, 1 to [`STREAMS_MAX_COUNT`] (clamped).
+    /// Connections that are open keep what they were told.
     pub streams_count: usize,
     /// Copied response bytes waiting on one connection.
     pub buffered_output_bytes: usize,
@@ -353,7 +353,7 @@ impl Limits {
     pub(crate) fn clamped(mut self) -> Self {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
         self.pipeline_depth_count = self.pipeline_depth_count.max(1);
-        self.streams_count = self.streams_count.max(1);
+        self.streams_count = self.streams_count.clamp(1, STREAMS_MAX_COUNT);
         self.shuttles_count = self.shuttles_count.max(1);
         self
     }

@@ -19,6 +19,7 @@ mod http2;
 mod http2_reasons;
 mod more;
 mod plain;
+mod protocols;
 mod storm;
 mod streams;
 mod tls;

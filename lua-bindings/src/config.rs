@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub min_send_rate_bytes: u64,
     /// Requests of one thread that may be in the hands of Lua at a time.
     pub max_shuttles_per_thread: u32,
+    /// Streams that a connection of HTTP/2 may have open at a time, from 1.
+    pub max_streams_per_conn: usize,
     /// The longest request body, in bytes. More is answered with 413.
     pub max_body_len_bytes: u64,
     /// Request bodies of all threads together that may be in memory, in bytes. More wait, and are
@@ -130,6 +132,8 @@ pub struct ListenAddr {
     pub addr: SocketAddr,
     /// Certificates, if TLS is spoken there.
     pub tls: Option<TlsPairs>,
+    /// Whether HTTP/2 is spoken there, beside HTTP/1.
+    pub http2: bool,
 }
 
 /// The certificates of one listener.

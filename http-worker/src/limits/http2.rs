@@ -8,6 +8,11 @@ pub const HTTP2_BODIES_WAITING_COUNT: usize = 64;
 /// more; load generators and proxies use that many, and so does a page with many pictures.
 pub const STREAMS_COUNT: usize = 128;
 
+/// The most streams that can be asked for. Each may hold what its window admits
+/// ([`HTTP2_STREAM_WINDOW_BYTES`]), so this is 128 MiB of one client, and it is known of so many
+/// ([`HTTP2_OPEN_TRACKED_COUNT`]) whether they may still send.
+pub const STREAMS_MAX_COUNT: usize = 1024;
+
 /// Payload of the largest frame of HTTP/2 that a client may send: what it may be without being
 /// asked (RFC 9113 section 6.5.2).
 pub const HTTP2_FRAME_MAX_BYTES: usize = 16 * 1024;
@@ -72,4 +77,6 @@ pub const HTTP2_EARN_ANSWER_COUNT: i64 = 4;
 /// least this size.
 pub const HTTP2_EARN_BYTES: usize = 512;
 
+const _: () = assert!(STREAMS_COUNT <= STREAMS_MAX_COUNT);
+const _: () = assert!(STREAMS_MAX_COUNT <= HTTP2_OPEN_TRACKED_COUNT);
 const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);

@@ -9,7 +9,7 @@ local sites = require('httpng.sites')
 local options = {}
 
 ---@class httpng.config
----@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
+---@field listen? integer|string|httpng.listener|(integer|string|httpng.listener)[] default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
 ---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
 ---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean, compress?: boolean|httpng.compress}[] the first whose path matches answers
 ---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
@@ -22,6 +22,7 @@ local options = {}
 ---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
 ---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
+---@field max_streams_per_conn? integer requests that a connection of HTTP/2 may have open at a time, 1..1024, default 128
 ---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
@@ -47,6 +48,7 @@ local INTEGERS = {
     { 'threads', 1, 0, 256 },
     { 'max_conn_per_thread', 262144, 1, 1024 * 1024 },
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
+    { 'max_streams_per_conn', 128, 1, 1024 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
     -- More than that a shuttle does not hold.

@@ -71,6 +71,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         connections_count: config.max_conn_per_thread,
         shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
+        streams_count: config.max_streams_per_conn,
         connections_per_ip_count: config.max_conn_per_ip,
         reserved_for: config.reserved_for.clone(),
         buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),

@@ -270,6 +270,21 @@ impl Client {
     }
 }
 
+/// Which of these protocols a server chooses in the handshake; `None`: it refuses all of them.
+pub(crate) fn chosen(
+    addr: SocketAddr,
+    trusted: &CertificateDer<'static>,
+    protocols: &[&[u8]],
+) -> Option<Vec<u8>> {
+    let versions = rustls::DEFAULT_VERSIONS;
+    let mut wire = encrypted(&socket(addr), "localhost", &[trusted], versions, protocols);
+    let StreamOwned { conn, sock } = &mut wire;
+    while conn.is_handshaking() {
+        conn.complete_io(sock).ok()?;
+    }
+    conn.alpn_protocol().map(<[u8]>::to_vec)
+}
+
 /// TLS on a socket, with these protocols to choose from.
 fn encrypted(
     socket: &TcpStream,
