@@ -10,7 +10,8 @@
 //! * [`files`] answers from folders without the other shore.
 //! * [`intake`] makes requests of streams, [`upload`] carries bodies that cross in pieces, and
 //!   [`answer`] gives answers to the engine.
-//! * [`budget`] counts the frames that cost us something and bring nothing.
+//! * [`budget`] counts the frames that cost us something and bring nothing; [`life`] asks a client
+//!   that is silent whether it is there.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
 //! # Bounds
@@ -23,10 +24,12 @@ mod answer;
 mod budget;
 mod compress;
 mod ending;
+mod engine;
 mod fields;
 mod files;
 mod frames;
 mod intake;
+mod life;
 mod pipe;
 mod ready;
 mod report;
@@ -45,7 +48,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use h2::server::{Builder, Connection, Handshake};
+use h2::server::{Connection, Handshake};
 use http_proto::Exchange;
 use mio::Interest;
 use mio::event::Event;
@@ -55,17 +58,14 @@ use slab::Slab;
 use self::budget::Budget;
 use self::ending::Parting;
 pub(crate) use self::fields::Texts;
+use self::life::Life;
 use self::pipe::{Io, Pipe};
 use self::ready::Ready;
 use self::stream::{Place, Stream};
 use crate::conn::{Fate, Pace};
 use crate::context::Cx;
 use crate::guests::Guest;
-use crate::limits::{
-    DRAIN_IDLE_MS, HTTP2_ENGINE_RESETS_COUNT, HTTP2_FIELD_OVERHEAD_BYTES, HTTP2_OUTPUT_BYTES,
-    HTTP2_RESETS_KEPT_COUNT, HTTP2_ROUNDS_PER_TURN_COUNT, HTTP2_STREAM_WINDOW_BYTES,
-    HTTP2_TABLE_BYTES,
-};
+use crate::limits::{DRAIN_IDLE_MS, HTTP2_ROUNDS_PER_TURN_COUNT};
 use crate::socket::{Socket, is_reset};
 use crate::token::ConnToken;
 use crate::transport::{Broken, Transport};
@@ -118,6 +118,7 @@ pub(crate) struct Conn {
     /// Bytes given to the engine that may still be there or in the pipe.
     handed: usize,
     budget: Budget,
+    life: Life,
     /// How much may still be compressed in this turn, and the streams that wait for the next.
     compress_left: usize,
     put_off: Vec<usize>,
@@ -156,7 +157,7 @@ impl Conn {
         budget.scan(&input);
         let pipe = Pipe::new(transport, socket, Arc::clone(&cx.stats), input);
         let pipe = Rc::new(RefCell::new(pipe));
-        let handshake = engine(cx).handshake(Io(Rc::clone(&pipe)));
+        let handshake = engine::builder(cx).handshake(Io(Rc::clone(&pipe)));
         Self {
             token,
             _guest: guest,
@@ -173,6 +174,7 @@ impl Conn {
             feeding: VecDeque::new(),
             handed: 0,
             budget,
+            life: Life::new(cx.now),
             compress_left: 0,
             put_off: Vec::new(),
             is_waiting: false,
@@ -316,6 +318,7 @@ impl Conn {
             if !input.bytes.is_empty() {
                 pipe.put(input.bytes, cx);
                 self.budget.scan(input.bytes);
+                self.life.note(cx.now);
             }
         });
         cx.read = buffers;
@@ -466,35 +469,4 @@ impl Conn {
         }
         Ok(())
     }
-}
-
-/// An engine with our limits.
-fn engine(cx: &Cx) -> Builder {
-    let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let limits = cx.h1_limits().clamped();
-    // Counted by RFC 9113 section 6.5.2, with room for the fields' overhead: so our own limits
-    // are the ones that are met, and answered as everywhere.
-    let overhead = (limits.fields_max_count + 8) * HTTP2_FIELD_OVERHEAD_BYTES;
-    let list = limits.head_max_bytes + limits.request_line_max_bytes + overhead;
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(narrow(cx.limits.streams_count))
-        .initial_window_size(HTTP2_STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(connection_window(cx.limits.streams_count))
-        .max_header_list_size(narrow(list))
-        .max_send_buffer_size(HTTP2_OUTPUT_BYTES)
-        .header_table_size(narrow(HTTP2_TABLE_BYTES))
-        .max_concurrent_reset_streams(HTTP2_RESETS_KEPT_COUNT)
-        .max_pending_accept_reset_streams(cx.limits.streams_count)
-        .max_local_error_reset_streams(Some(HTTP2_ENGINE_RESETS_COUNT));
-    builder
-}
-
-/// The sum of the windows of all streams: so one that nobody reads takes nothing from the others.
-fn connection_window(streams_count: usize) -> u32 {
-    let sum = u32::try_from(streams_count).map(|count| {
-        let sum = count.checked_mul(HTTP2_STREAM_WINDOW_BYTES);
-        sum.unwrap_or(u32::MAX)
-    });
-    sum.unwrap_or(u32::MAX).min(i32::MAX.unsigned_abs())
 }

@@ -294,6 +294,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// While the client takes nothing of a waiting answer.
     pub write_timeout: Duration,
+    /// Silence of an HTTP/2 client with open streams before it is asked whether it is there. Zero:
+    /// it is not asked.
+    pub ping_after: Duration,
     /// Reading on after the last answer, see [`LINGER_MS`].
     pub linger_timeout: Duration,
 }
@@ -328,6 +331,7 @@ impl Default for Limits {
             body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
             write_timeout: Duration::from_millis(WRITE_TIMEOUT_MS),
+            ping_after: Duration::from_millis(HTTP2_PING_AFTER_MS),
             linger_timeout: Duration::from_millis(LINGER_MS),
         }
     }

@@ -18,6 +18,7 @@ mod http;
 mod http2;
 mod http2_reasons;
 mod more;
+mod pings;
 mod plain;
 mod protocols;
 mod storm;

@@ -53,6 +53,9 @@ pub struct ServerConfig {
     pub idle_timeout_ms: u64,
     /// How long a client may take nothing of a response, in milliseconds.
     pub write_timeout_ms: u64,
+    /// How long a client of HTTP/2 with an open request may be silent before it is asked whether it
+    /// is there, in milliseconds; zero: it is not asked.
+    pub ping_after_ms: u64,
     /// What is told of requests, to whom.
     pub reporting: ReportingConfig,
 }

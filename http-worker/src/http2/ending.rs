@@ -207,7 +207,10 @@ impl Conn {
             _ if self.streams.is_empty() && is_leaving => Some(self.since + PARTING),
             Engine::Opening(_) => Some(self.since + limits.header_timeout),
             Engine::Open(_) if self.streams.is_empty() => Some(self.since + limits.idle_timeout),
-            Engine::Open(_) => self.first_deadline_of_streams(cx),
+            Engine::Open(_) => {
+                let first = self.first_deadline_of_streams(cx);
+                first.into_iter().chain(self.life.due(cx)).min()
+            }
         }
     }
 
@@ -262,7 +265,14 @@ impl Conn {
                     self.leave();
                 }
             }
-            Engine::Open(_) => self.time_out_streams(cx),
+            Engine::Open(_) => {
+                if !self.look_for_life(cx) {
+                    log::debug!("{} is silent and does not answer: taken as gone", self.peer);
+                    cx.stats.timeouts.one();
+                    return self.reset();
+                }
+                self.time_out_streams(cx);
+            }
         }
         self.drive(cx)
     }

@@ -77,6 +77,16 @@ pub const HTTP2_EARN_ANSWER_COUNT: i64 = 4;
 /// least this size.
 pub const HTTP2_EARN_BYTES: usize = 512;
 
+/// How long a client may say nothing while a request of its is open before it is asked by PING
+/// whether it is there. Shorter than what routers and carriers remember a silent connection for,
+/// a minute at worst, so that being asked also keeps it open on the way; two pings a minute cost
+/// nothing.
+pub const HTTP2_PING_AFTER_MS: u64 = 30_000;
+
+/// How long it may take to answer. Any byte is an answer; a link that is down for longer than this
+/// is taken as gone for good, so that a handler hears of a lost client within a minute.
+pub const HTTP2_PING_ANSWER_MS: u64 = 20_000;
+
 const _: () = assert!(STREAMS_COUNT <= STREAMS_MAX_COUNT);
 const _: () = assert!(STREAMS_MAX_COUNT <= HTTP2_OPEN_TRACKED_COUNT);
 const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);

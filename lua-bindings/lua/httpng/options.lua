@@ -33,6 +33,7 @@ local options = {}
 ---@field body_timeout? number seconds of silence in a request body, default 60
 ---@field idle_timeout? number seconds between requests, default 75
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
+---@field ping_after? number seconds of silence after which a client of HTTP/2 that waits for an answer is asked whether it is there, default 30; 0: never
 ---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
 ---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
 ---@field reload_listeners? boolean a reload may change `listen`, `min_proto_version` and certificates, which are read anew; default false
@@ -79,7 +80,7 @@ local OTHERS = {
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
     { 'default_send_timeout' }, { 'stream' }, { 'access_log' },
     { 'request_id' }, { 'trust_request_id' }, { 'development' },
-    { 'reserved_for' }, { 'compress' },
+    { 'reserved_for' }, { 'compress' }, { 'ping_after' },
 }
 
 local TLS_VERSIONS = {
@@ -126,6 +127,12 @@ end
 local function timeout(cfg, name, default)
     local value = number(cfg, name, default)
     if value <= 0 then fail('parameter %s is not above zero', name) end
+    return value
+end
+
+local function read_ping_after(cfg)
+    local value = number(cfg, 'ping_after', 30)
+    if value < 0 then fail('parameter ping_after is below zero') end
     return value
 end
 
@@ -261,6 +268,7 @@ function options.read(cfg, before, listeners)
     read_network(new, cfg, before, listeners)
     read_stage(new, cfg)
     new.reserved_for = read_reserved_for(cfg)
+    new.ping_after = read_ping_after(cfg)
     reporting.read(new, function(name) return option(cfg, name) end)
     return new
 end

@@ -340,6 +340,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
+        ping_after_ms: (number(stack, "ping_after") * 1000.0).ceil() as u64,
         reporting: super::reporting::read(stack, slot),
     })
 }

@@ -98,6 +98,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("body_timeout", config.body_timeout_ms.to_string()),
         ("idle", config.idle_timeout_ms.to_string()),
         ("write", config.write_timeout_ms.to_string()),
+        ("ping", config.ping_after_ms.to_string()),
         (
             "tls",
             match config.min_tls {
@@ -114,7 +115,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 /// What a lone handler gets.
 const USUAL: &str = "threads=1 conn=262144 per_ip=16384 reserved=127.0.0.0/8,::1/128 \
     bodies=33554432 receive=500 send=500 shuttles=4096 streams=128 body=1048576 termination=60000 \
-    header=30000 body_timeout=60000 idle=75000 write=60000 tls=1.2 relisten=false \
+    header=30000 body_timeout=60000 idle=75000 write=60000 ping=30000 tls=1.2 relisten=false \
     listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
@@ -196,6 +197,7 @@ fn null_and_nil_are_the_default() {
         "body_timeout",
         "idle_timeout",
         "write_timeout",
+        "ping_after",
         "use_body_split",
         "reload_listeners",
         "cancel_on_disconnect",
@@ -422,6 +424,17 @@ fn times_and_flags() {
         (
             "write_timeout = 'x'",
             "error: parameter write_timeout is not a number",
+        ),
+        ("ping_after = 0", "ping=0"),
+        ("ping_after = 1e-9", "ping=1"),
+        ("ping_after = '2.5'", "ping=2500"),
+        (
+            "ping_after = -1",
+            "error: parameter ping_after is below zero",
+        ),
+        (
+            "ping_after = {}",
+            "error: parameter ping_after is not a number",
         ),
         ("use_body_split = true", ""),
         ("use_body_split = 0", ""),

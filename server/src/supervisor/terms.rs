@@ -83,6 +83,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         body_timeout: Duration::from_millis(config.body_timeout_ms),
         idle_timeout: Duration::from_millis(config.idle_timeout_ms),
         write_timeout: Duration::from_millis(config.write_timeout_ms),
+        ping_after: Duration::from_millis(config.ping_after_ms),
         ..usual
     }
 }
