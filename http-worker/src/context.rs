@@ -12,7 +12,7 @@ use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::bodies::Bodies;
 use crate::compress::{Encoders, Wish};
-use crate::conn::{Rule, Spares};
+use crate::conn::Spares;
 use crate::files::Desk;
 use crate::http2::Texts;
 use crate::limits::{CROWDED_PERCENT, KEEP_BYTES, Limits, SPARES_COUNT};
@@ -22,6 +22,8 @@ use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
 use crate::transport::ReadBuffers;
+
+mod rules;
 
 /// A request on its way in.
 #[derive(Default)]
@@ -438,38 +440,6 @@ impl Cx {
     pub(crate) fn wake_bodies(&mut self) {
         let max = self.limits.buffered_bodies_bytes;
         self.bodies.wake(max, &mut self.again);
-    }
-
-    /// Requests of one connection that may wait for their answers. When berths are scarce it is
-    /// one for each, so that few clients cannot take them all.
-    pub(crate) fn pipeline_depth(&self) -> usize {
-        let depth = self.limits.pipeline_depth_count;
-        if self.is_scarce() {
-            depth.min(1)
-        } else {
-            depth
-        }
-    }
-
-    /// Whether berths are scarce, so that nobody should have many.
-    pub(crate) fn is_scarce(&self) -> bool {
-        self.shore.travelling() > self.shore.berths() / 2
-    }
-
-    /// How fast the body of a request must come.
-    pub(crate) fn receive_rule(&self) -> Rule {
-        Rule {
-            grace: self.limits.body_timeout,
-            rate: self.limits.receive_rate_bytes,
-        }
-    }
-
-    /// How fast a client must take what waits for it.
-    pub(crate) fn send_rule(&self) -> Rule {
-        Rule {
-            grace: self.limits.write_timeout,
-            rate: self.limits.send_rate_bytes,
-        }
     }
 
     /// A connection holds `now` bytes and held `before`.

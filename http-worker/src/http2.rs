@@ -31,6 +31,7 @@ mod frames;
 mod intake;
 mod life;
 mod pipe;
+mod pressure;
 mod ready;
 mod report;
 mod room;

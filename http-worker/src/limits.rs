@@ -85,6 +85,16 @@ pub const IDLE_TIMEOUT_MS: u64 = 75_000;
 /// Longest time in which the client takes nothing of an answer that is waiting to be sent.
 pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
+/// Longest time in which a client takes nothing of an answer that keeps a berth for which others
+/// wait. At 13 KB/s half of [`UNSENT_BYTES`], or a window of 64 KiB, is read in it, and then we see
+/// it: only who is slower than that is taken for one that does not read, and only while all berths
+/// are out.
+pub const PRESSED_MS: u64 = 5_000;
+
+/// How long those who wait for a berth do so before it is looked again for one who has to give
+/// his up. Looking costs about as much as serving one request for each of them.
+pub const PRESS_RETRY_MS: u64 = 250;
+
 /// How long the worker goes on reading, to throw away, after it has sent its last answer and
 /// closed its own direction: long enough for a round trip, so that the client can read an error
 /// before a reset destroys it.

@@ -20,6 +20,7 @@ mod http2_reasons;
 mod more;
 mod pings;
 mod plain;
+mod pressure;
 mod protocols;
 mod storm;
 mod streams;

@@ -298,7 +298,7 @@ impl Conn {
     }
 
     /// Ends it so that the client sees an error.
-    fn reset(&self) -> Fate {
+    pub(super) fn reset(&self) -> Fate {
         // Without it the client would see a proper end. If it fails the socket is dead anyway.
         let pipe = self.pipe.borrow();
         let socket = socket2::SockRef::from(&pipe.transport.stream);
