@@ -110,8 +110,9 @@ pub(crate) struct Cx {
     pub(crate) gear: Spares,
     /// Bodies of requests in memory.
     pub(crate) bodies: Bodies,
-    /// What connections hold, as they have told.
+    /// What connections hold, as they have told: of all kinds, and what HTTP/2 takes.
     held_bytes: usize,
+    engine_bytes: usize,
     next_ticket: u64,
 }
 
@@ -154,6 +155,7 @@ impl Cx {
             gear: Spares::default(),
             bodies: Bodies::default(),
             held_bytes: 0,
+            engine_bytes: 0,
             next_ticket: 0,
         }
     }
@@ -445,7 +447,27 @@ impl Cx {
     /// A connection holds `now` bytes and held `before`.
     pub(crate) fn weigh(&mut self, before: usize, now: usize) {
         self.held_bytes = self.held_bytes - before + now;
-        self.stats.bytes_held.set(self.held_bytes as u64);
+        self.count_held();
+    }
+
+    /// The same for what a connection of HTTP/2 holds, which has a bound of its own.
+    pub(crate) fn weigh_engine(&mut self, before: usize, now: usize) {
+        if before != now {
+            self.engine_bytes = self.engine_bytes - before + now;
+            self.count_held();
+        }
+    }
+
+    fn count_held(&self) {
+        let held = self.held_bytes + self.engine_bytes;
+        self.stats.bytes_held.set(held as u64);
+    }
+
+    /// Whether connections of HTTP/2 hold more than they may; half of it is too much for one that
+    /// rests.
+    pub(crate) fn are_engines_heavy(&self, rests: bool) -> bool {
+        let max = self.limits.http2_held_bytes;
+        self.engine_bytes > if rests { max / 2 } else { max }
     }
 
     /// Whether connections hold so much that no more of them should wait with bytes unread.

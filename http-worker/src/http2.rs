@@ -12,6 +12,8 @@
 //!   [`answer`] gives answers to the engine.
 //! * [`budget`] counts the frames that cost us something and bring nothing; [`life`] asks a client
 //!   that is silent whether it is there.
+//! * [`holding`] reckons what it takes in memory, and [`pressure`] gives up berths of clients that do
+//!   not read, when others need them.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
 //! # Bounds
@@ -28,6 +30,7 @@ mod engine;
 mod fields;
 mod files;
 mod frames;
+mod holding;
 mod intake;
 mod life;
 mod pipe;
@@ -120,6 +123,10 @@ pub(crate) struct Conn {
     handed: usize,
     budget: Budget,
     life: Life,
+    /// The most streams there were at a time, those of which the engine has not told included; and
+    /// what it was last weighed with.
+    most_streams: usize,
+    weight: usize,
     /// How much may still be compressed in this turn, and the streams that wait for the next.
     compress_left: usize,
     put_off: Vec<usize>,
@@ -176,6 +183,8 @@ impl Conn {
             handed: 0,
             budget,
             life: Life::new(cx.now),
+            most_streams: 0,
+            weight: 0,
             compress_left: 0,
             put_off: Vec::new(),
             is_waiting: false,
@@ -348,6 +357,7 @@ impl Conn {
                 closed.map(|end| end.err().map(Err))
             };
             match polled {
+                Poll::Pending if may_begin => return self.pipe.borrow_mut().note_asked(None),
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok((request, respond)))) => self.on_request(request, respond, cx),
                 Poll::Ready(Some(Err(e))) => return self.on_engine_end(Some(&e), cx),
@@ -372,6 +382,7 @@ impl Conn {
             Poll::Ready(Err(e)) => {
                 log::debug!("{} did not begin HTTP/2: {e}", self.peer);
                 self.engine = Engine::Closed;
+                self.pipe.borrow_mut().drop_input();
             }
         }
     }
@@ -446,6 +457,7 @@ impl Conn {
                 cx.recycle(buffer);
             }
         }
+        self.hold(cx);
         if let Err(e) = self.watch(is_full, cx) {
             log::warn!("a connection of {} cannot be watched: {e}", self.peer);
             return Fate::Over;

@@ -290,6 +290,8 @@ pub struct Limits {
     pub buffered_bodies_bytes: usize,
     /// Bytes that connections hold together, see [`HELD_BYTES`].
     pub held_bytes: usize,
+    /// Bytes that connections of HTTP/2 hold together, see [`HTTP2_HELD_BYTES`].
+    pub http2_held_bytes: usize,
     /// What encoders of responses may take together, see [`ENCODERS_BYTES`].
     pub encoders_bytes: usize,
     /// Bytes per second that a client sends of a body at least. Zero: any will do.
@@ -334,6 +336,7 @@ impl Default for Limits {
             shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
             held_bytes: HELD_BYTES,
+            http2_held_bytes: HTTP2_HELD_BYTES,
             encoders_bytes: ENCODERS_BYTES,
             receive_rate_bytes: RECEIVE_RATE_BYTES,
             send_rate_bytes: SEND_RATE_BYTES,

@@ -13,6 +13,7 @@ mod files;
 mod files2;
 mod floods;
 mod gone;
+mod holding2;
 mod hostile;
 mod http;
 mod http2;

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 use http_proto::Leg;
 use http_proto::drawing::Mark;
+use slab::Slab;
 
+use super::ready::Ready;
 use super::stream::{Place, Reply};
 use super::{Conn, Engine, PARTING};
 use crate::access::{CLIENT_LEFT, NOT_READ, STOPPED};
@@ -79,6 +81,9 @@ impl Conn {
         }
         self.engine = Engine::Closed;
         self.lose_all(cx);
+        // It may linger for some time, and needs nothing of this any more.
+        (self.streams, self.ready) = (Slab::new(), Ready::new());
+        self.pipe.borrow_mut().drop_input();
     }
 
     /// The client sent what is malformed and what the engine does not refuse. Whoever does that may
@@ -312,6 +317,7 @@ impl Conn {
         for buffer in self.pipe.borrow_mut().give_up_buffers() {
             cx.recycle(buffer);
         }
+        self.let_go_of_weight(cx);
         cx.wheel.disarm(self.token.timer());
     }
 

@@ -76,6 +76,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         reserved_for: config.reserved_for.clone(),
         buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),
         held_bytes: usual.held_bytes / threads,
+        http2_held_bytes: usual.http2_held_bytes / threads,
         encoders_bytes: usual.encoders_bytes / threads,
         receive_rate_bytes: config.min_receive_rate_bytes,
         send_rate_bytes: config.min_send_rate_bytes,

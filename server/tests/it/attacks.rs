@@ -3,10 +3,13 @@
 
 #![allow(dead_code, reason = "a test and an example use different parts of it")]
 
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::frames::reason;
 
 /// The server under attack: answers `/hello` with a few bytes and `/big` with a mebibyte.
 #[derive(Clone, Copy)]
@@ -21,16 +24,16 @@ pub(crate) struct Attack {
     /// How many connections, or requests, a small run and a large one make.
     pub(crate) small: usize,
     pub(crate) large: usize,
-    run: fn(&Scene<'_>) -> Cut,
+    pub(crate) run: fn(&Scene<'_>) -> Cut,
 }
 
 /// What an attack works with.
-struct Scene<'a> {
-    addr: SocketAddr,
-    count: usize,
-    stop: &'a AtomicBool,
+pub(crate) struct Scene<'a> {
+    pub(crate) addr: SocketAddr,
+    pub(crate) count: usize,
+    pub(crate) stop: &'a AtomicBool,
     /// How many attackers are not done, and not thrown out.
-    left: &'a AtomicUsize,
+    pub(crate) left: &'a AtomicUsize,
 }
 
 /// How many attackers were thrown out, of how many.
@@ -38,6 +41,29 @@ struct Scene<'a> {
 pub(crate) struct Cut {
     pub(crate) out: usize,
     pub(crate) of: usize,
+    /// How, where an attack knows.
+    pub(crate) why: Option<Why>,
+}
+
+/// What attackers over HTTP/2 were told.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Why {
+    /// GOAWAY with this reason.
+    Goaway(u32),
+    /// RST_STREAM with this one.
+    Streams(u32),
+    /// Nothing: the connection was closed or reset.
+    Closed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Goaway(code) => write!(f, "GOAWAY {}", reason(*code)),
+            Self::Streams(code) => write!(f, "RST_STREAM {}", reason(*code)),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
 }
 
 /// What an attack did.
@@ -127,7 +153,7 @@ fn ask_honestly(addr: SocketAddr) -> Duration {
     begin.elapsed()
 }
 
-fn connect(addr: SocketAddr) -> TcpStream {
+pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     let patience = Duration::from_secs(20);
     let stream = TcpStream::connect_timeout(&addr, patience).expect("the server takes connections");
     stream.set_read_timeout(Some(patience)).expect("a timeout");
@@ -150,6 +176,7 @@ fn crowd(scene: &Scene<'_>, start: &[u8], drip: &[u8], sip: usize) -> Cut {
     let mut cut = Cut {
         out: 0,
         of: scene.count,
+        why: None,
     };
     for _ in 0..scene.count {
         let mut stream = connect(scene.addr);

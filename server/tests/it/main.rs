@@ -28,7 +28,10 @@ mod docs;
 mod drawing;
 mod errors;
 mod files;
+mod floods;
 mod forms;
+#[path = "../../../conformance/frames.rs"]
+mod frames;
 mod graceful;
 mod handlers;
 mod harness;
