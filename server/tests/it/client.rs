@@ -126,6 +126,32 @@ impl Client {
         }
     }
 
+    /// TLS that has chosen HTTP/2, which the test speaks itself.
+    pub(crate) fn tls_raw2(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        let trusted = [&certificate().der];
+        let versions = rustls::DEFAULT_VERSIONS;
+        Self {
+            wire: Box::new(encrypted(
+                &socket,
+                "localhost",
+                &trusted,
+                versions,
+                &[b"h2"],
+            )),
+            socket,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// What comes next; nothing when the server has ended the connection.
+    pub(crate) fn some(&mut self) -> Vec<u8> {
+        let mut block = vec![0; 16 * 1024];
+        let count = self.wire.read(&mut block).unwrap_or(0);
+        block.truncate(count);
+        block
+    }
+
     /// As [`send`](Self::send), where the server may refuse to hear it: a handshake that fails.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.wire.write_all(bytes.as_ref())?;

@@ -22,6 +22,7 @@ mod cmodules;
 mod compat;
 mod compress;
 mod conformance;
+mod conformance2;
 mod cycles;
 mod demo;
 mod docs;
