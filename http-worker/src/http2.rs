@@ -12,8 +12,8 @@
 //!   [`answer`] gives answers to the engine.
 //! * [`budget`] counts the frames that cost us something and bring nothing; [`life`] asks a client
 //!   that is silent whether it is there.
-//! * [`holding`] reckons what it takes in memory, and [`pressure`] gives up berths of clients that do
-//!   not read, when others need them.
+//! * [`holding`] reckons what it takes in memory, and [`pressure`] gives up berths of clients that
+//!   do not read, when others need them.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
 //! # Bounds

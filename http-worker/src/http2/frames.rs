@@ -201,6 +201,9 @@ impl Frames {
         if kind == DATA && stream > self.backlog.asked {
             self.backlog.bytes += len;
         }
+        if kind == DATA {
+            self.backlog.frames_count += 1;
+        }
         if let Some(reason) = self.streams.see(kind, flags, stream) {
             self.complain(reason);
         }
@@ -264,6 +267,10 @@ pub(super) struct Backlog {
     pub(super) streams_count: usize,
     /// Of their bodies.
     pub(super) bytes: usize,
+    /// Frames of DATA that came since all were asked for, and the most there ever were: the engine
+    /// has a place for each, and keeps it.
+    frames_count: usize,
+    pub(super) most_frames_count: usize,
     /// The last that was asked for; they are in the order of their numbers.
     asked: u32,
 }
@@ -275,7 +282,8 @@ impl Backlog {
     }
 
     fn clear(&mut self) {
-        (self.streams_count, self.bytes) = (0, 0);
+        self.most_frames_count = self.most_frames_count.max(self.frames_count);
+        (self.streams_count, self.bytes, self.frames_count) = (0, 0, 0);
     }
 }
 

@@ -2,14 +2,18 @@
 //!
 //! The engine keeps what a stream takes for as long as its connection lives, to use it again; and
 //! streams for which there is no berth wait in it, with their heads and what came of their bodies.
-//! It does not tell, so it is reckoned: by the most streams there were at a time, and by the DATA
-//! that came for those which nobody has asked for yet. What is read of a body counts among bodies.
+//! It does not tell, so it is reckoned: by the most streams and frames of DATA there were at a
+//! time, and by the DATA that came for streams which nobody has asked for yet. What is read of a
+//! body counts among bodies.
 
 use h2::Reason;
 
 use super::{Conn, Engine};
 use crate::context::Cx;
-use crate::limits::{HTTP2_HELD_SHARE_BYTES, HTTP2_RESETS_KEPT_COUNT, HTTP2_STREAM_BYTES};
+use crate::limits::{
+    HTTP2_FRAME_HELD_BYTES, HTTP2_FRAMES_USUAL_COUNT, HTTP2_HELD_SHARE_BYTES,
+    HTTP2_RESETS_KEPT_COUNT, HTTP2_STREAM_BYTES,
+};
 
 impl Conn {
     /// Notes what it holds. When all of its kind hold too much, one that has more than its share
@@ -28,10 +32,9 @@ impl Conn {
         if self.weight <= HTTP2_HELD_SHARE_BYTES {
             return;
         }
-        let (backlog, _) = self.pipe.borrow().backlog();
         if !cx.are_engines_heavy(false) {
             self.leave_later(cx);
-        } else if backlog > 0 {
+        } else if self.brings_too_much() {
             log::info!("{} brings more than there is room for", self.peer);
             cx.stats.parse_errors.one();
             self.end_at_once(Reason::ENHANCE_YOUR_CALM, cx);
@@ -40,6 +43,12 @@ impl Conn {
         } else {
             self.leave_later(cx);
         }
+    }
+
+    /// Requests that cannot be served yet, or bodies in crumbs.
+    fn brings_too_much(&self) -> bool {
+        let pipe = self.pipe.borrow();
+        pipe.backlog().0 > 0 || pipe.most_frames_count() > HTTP2_FRAMES_USUAL_COUNT
     }
 
     fn rests(&self) -> bool {
@@ -77,7 +86,9 @@ impl Conn {
         let most = cx.limits.streams_count * 2 + HTTP2_RESETS_KEPT_COUNT;
         let engine = match self.engine {
             Engine::Opening(_) | Engine::Open(_) => {
-                self.most_streams.min(most) * HTTP2_STREAM_BYTES + bytes
+                self.most_streams.min(most) * HTTP2_STREAM_BYTES
+                    + pipe.most_frames_count() * HTTP2_FRAME_HELD_BYTES
+                    + bytes
             }
             Engine::Closed => 0,
         };

@@ -142,6 +142,11 @@ impl Pipe {
         (backlog.streams_count, backlog.bytes)
     }
 
+    /// The most frames of DATA that came at a time.
+    pub(super) fn most_frames_count(&self) -> usize {
+        self.frames.backlog().most_frames_count
+    }
+
     /// This stream was asked for, or with `None` all of them.
     pub(super) fn note_asked(&mut self, stream: Option<u32>) {
         self.frames.note_asked(stream);

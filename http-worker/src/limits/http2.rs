@@ -81,6 +81,14 @@ pub const HTTP2_EARN_BYTES: usize = 512;
 /// streams on each of a thousand connections. The engine keeps it for the next stream.
 pub const HTTP2_STREAM_BYTES: usize = 1280;
 
+/// What a frame of DATA takes with the engine beside its bytes until those are read; it keeps the
+/// place. Reckoned from its largest event.
+pub const HTTP2_FRAME_HELD_BYTES: usize = 320;
+
+/// Frames of DATA that come at a time from clients that send bodies in frames of a KiB or more:
+/// what one read of [`READ_BYTES`](super::READ_BYTES) has.
+pub const HTTP2_FRAMES_USUAL_COUNT: usize = 64;
+
 /// What all connections of HTTP/2 may hold together: buffers, streams, bodies of streams that wait
 /// for a berth. Room for 26,000 requests that are open at a time. Beyond it, whoever holds more
 /// than [`HTTP2_HELD_SHARE_BYTES`] has to go: what it brings is not served fast enough.

@@ -135,6 +135,22 @@ fn connections_that_rest_go_first() {
     world.check_balance();
 }
 
+/// Each frame has a place in the engine, which is kept: bodies in crumbs are cut off at the bound.
+#[test]
+fn bodies_in_crumbs_are_bounded() {
+    for (count, size, is_out) in [(200, 10, true), (4, 500, false)] {
+        let mut world = world(8, 40_000);
+        let client = world.connect();
+        let script = post(Script::new().settings(), 1);
+        let crumbs = |script: Script, _| script.frame(0, 0, 1, &vec![b'b'; size]);
+        world.ask(client, (0..count).fold(script, crumbs).bytes());
+        assert_eq!(told(&world, client).contains(CALM), is_out, "{size}");
+        world.reset(client);
+        assert_eq!(world.stats().bytes_held, 0);
+        world.check_balance();
+    }
+}
+
 /// Whoever has few streams has nothing to fear.
 #[test]
 fn a_share_is_everybodys() {

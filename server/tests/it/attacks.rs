@@ -104,8 +104,8 @@ pub(crate) fn measure(
 ) -> Measured {
     let (stop, left) = (AtomicBool::new(false), AtomicUsize::new(count));
     let end = End(&stop);
-    let before = memory_kib(target.pid);
-    let (mut most, mut times) = (before, Vec::new());
+    let before = memory_kib(target.pid, "VmRSS:");
+    let mut times = Vec::new();
     let cut = std::thread::scope(|scope| {
         let scene = Scene {
             addr: target.addr,
@@ -118,13 +118,14 @@ pub(crate) fn measure(
         let goes_on = || left.load(Ordering::Relaxed) > 0 && begin.elapsed() < lasting;
         while goes_on() || times.len() < 20 {
             times.push(ask_honestly(target.addr));
-            most = most.max(memory_kib(target.pid));
             std::thread::sleep(Duration::from_millis(20));
         }
         drop(end);
         attacker.join().expect("the attacker does not fail")
     });
     times.sort();
+    // Each server is attacked once, so its peak is that of the attack.
+    let most = memory_kib(target.pid, "VmHWM:");
     Measured {
         growth_kib: most.saturating_sub(before),
         times,
@@ -161,10 +162,10 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Resident memory of a process; zero where the system does not tell.
-fn memory_kib(pid: u32) -> u64 {
+/// Resident memory of a process, now or at its peak; zero where the system does not tell.
+fn memory_kib(pid: u32, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
