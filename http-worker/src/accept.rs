@@ -23,12 +23,15 @@ pub(crate) struct Accepted {
     pub(crate) peer: SocketAddr,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Whether it may speak HTTP/2.
+    pub(crate) http2: bool,
 }
 
 struct Door {
     socket: TcpListener,
     addr: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
+    http2: bool,
     /// Our address, unless it is a wildcard and has to be asked for each connection.
     local: Option<SocketAddr>,
     /// Whether connections may be waiting: the kernel says so once, and it stays true until an
@@ -66,7 +69,7 @@ impl Doors {
 
     /// Says under which key it is kept.
     fn open(&mut self, registry: &Registry, listener: Listener) -> io::Result<usize> {
-        let Listener { socket, tls } = listener;
+        let Listener { socket, tls, http2 } = listener;
         socket.set_nonblocking(true)?;
         // Bound by others, it may lack the option that `bind` sets; accepted sockets inherit it.
         let options = socket2::SockRef::from(&socket);
@@ -81,6 +84,7 @@ impl Doors {
             socket,
             addr,
             tls: tls.map(|tls| Arc::clone(&tls.server)),
+            http2,
             local: (!addr.ip().is_unspecified()).then_some(addr),
             is_ready: false,
             leave: None,
@@ -271,6 +275,7 @@ impl Door {
                 peer,
                 local,
                 tls: self.tls.clone(),
+                http2: self.http2,
             });
         }
         Ok(batch)

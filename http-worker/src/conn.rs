@@ -166,6 +166,7 @@ impl Conn {
             peer,
             local,
             tls,
+            http2,
         } = accepted;
         let transport = Transport::new(stream, tls)?;
         Ok(Self {
@@ -181,7 +182,7 @@ impl Conn {
             local,
             socket: Socket::default(),
             engine: Engine::new(cx.h1_limits()),
-            opening: Opening::Unknown,
+            opening: Opening::of(http2),
             input: Vec::new(),
             incoming: None,
             begun: None,

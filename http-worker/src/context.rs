@@ -12,7 +12,7 @@ use shuttle_core::{BerthId, Shuttle, Worker, WorkerShore};
 
 use crate::bodies::Bodies;
 use crate::compress::{Encoders, Wish};
-use crate::conn::{Rule, Spares};
+use crate::conn::Spares;
 use crate::files::Desk;
 use crate::http2::Texts;
 use crate::limits::{CROWDED_PERCENT, KEEP_BYTES, Limits, SPARES_COUNT};
@@ -22,6 +22,8 @@ use crate::stats::WorkerStats;
 use crate::timers::Wheel;
 use crate::token::ConnToken;
 use crate::transport::ReadBuffers;
+
+mod rules;
 
 /// A request on its way in.
 #[derive(Default)]
@@ -108,8 +110,9 @@ pub(crate) struct Cx {
     pub(crate) gear: Spares,
     /// Bodies of requests in memory.
     pub(crate) bodies: Bodies,
-    /// What connections hold, as they have told.
+    /// What connections hold, as they have told: of all kinds, and what HTTP/2 takes.
     held_bytes: usize,
+    engine_bytes: usize,
     next_ticket: u64,
 }
 
@@ -152,6 +155,7 @@ impl Cx {
             gear: Spares::default(),
             bodies: Bodies::default(),
             held_bytes: 0,
+            engine_bytes: 0,
             next_ticket: 0,
         }
     }
@@ -440,42 +444,30 @@ impl Cx {
         self.bodies.wake(max, &mut self.again);
     }
 
-    /// Requests of one connection that may wait for their answers. When berths are scarce it is
-    /// one for each, so that few clients cannot take them all.
-    pub(crate) fn pipeline_depth(&self) -> usize {
-        let depth = self.limits.pipeline_depth_count;
-        if self.is_scarce() {
-            depth.min(1)
-        } else {
-            depth
-        }
-    }
-
-    /// Whether berths are scarce, so that nobody should have many.
-    pub(crate) fn is_scarce(&self) -> bool {
-        self.shore.travelling() > self.shore.berths() / 2
-    }
-
-    /// How fast the body of a request must come.
-    pub(crate) fn receive_rule(&self) -> Rule {
-        Rule {
-            grace: self.limits.body_timeout,
-            rate: self.limits.receive_rate_bytes,
-        }
-    }
-
-    /// How fast a client must take what waits for it.
-    pub(crate) fn send_rule(&self) -> Rule {
-        Rule {
-            grace: self.limits.write_timeout,
-            rate: self.limits.send_rate_bytes,
-        }
-    }
-
     /// A connection holds `now` bytes and held `before`.
     pub(crate) fn weigh(&mut self, before: usize, now: usize) {
         self.held_bytes = self.held_bytes - before + now;
-        self.stats.bytes_held.set(self.held_bytes as u64);
+        self.count_held();
+    }
+
+    /// The same for what a connection of HTTP/2 holds, which has a bound of its own.
+    pub(crate) fn weigh_engine(&mut self, before: usize, now: usize) {
+        if before != now {
+            self.engine_bytes = self.engine_bytes - before + now;
+            self.count_held();
+        }
+    }
+
+    fn count_held(&self) {
+        let held = self.held_bytes + self.engine_bytes;
+        self.stats.bytes_held.set(held as u64);
+    }
+
+    /// Whether connections of HTTP/2 hold more than they may; half of it is too much for one that
+    /// rests.
+    pub(crate) fn are_engines_heavy(&self, rests: bool) -> bool {
+        let max = self.limits.http2_held_bytes;
+        self.engine_bytes > if rests { max / 2 } else { max }
     }
 
     /// Whether connections hold so much that no more of them should wait with bytes unread.

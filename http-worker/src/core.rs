@@ -30,6 +30,7 @@ use crate::token::ConnToken;
 
 mod crowd;
 mod ending;
+mod pressure;
 
 use crowd::Crowd;
 use ending::Stage;
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     stage: Stage,
     /// Who may come in, and who has to make room.
     crowd: Crowd,
+    /// When those who do not read may have to give up their berths.
+    press_at: Instant,
     /// The bell rang: there may be commands.
     was_woken: bool,
     /// How much the last look at the kernel found.
@@ -131,6 +134,7 @@ impl Core {
             clock,
             stage: Stage::Serving,
             crowd: Crowd::new(guests),
+            press_at: now,
             was_woken: false,
             found_count: 0,
             answered: Vec::new(),
@@ -187,6 +191,7 @@ impl Core {
         handled += seen + self.accept() + self.obey();
         self.doors.close_left(&self.cx.registry, self.cx.now);
         self.serve_timers();
+        self.press();
         self.advance_ending();
         self.cx.wake_bodies();
         if flush == Flush::EachTurn {
@@ -328,6 +333,7 @@ impl Core {
             self.doors.retry_at(),
             self.doors.next_leave(),
             self.crowd.look_at(),
+            self.next_press(),
             self.stage.deadline(),
         ];
         let first: Option<Instant> = deadlines.into_iter().flatten().min();

@@ -12,7 +12,10 @@
 //! * [`intake`] makes requests of streams, [`upload`] carries bodies that cross in pieces, and
 //!   [`answer`] gives answers to the engine.
 //! * [`turns`] says which answer goes first.
-//! * [`budget`] counts the frames that cost us something and bring nothing.
+//! * [`budget`] counts the frames that cost us something and bring nothing; [`life`] asks a client
+//!   that is silent whether it is there.
+//! * [`holding`] reckons what it takes in memory, and [`pressure`] gives up berths of clients that
+//!   do not read, when others need them.
 //! * [`ending`] is every way in which a stream or the connection ends.
 //!
 //! # Bounds
@@ -29,8 +32,11 @@ mod engine;
 mod fields;
 mod files;
 mod frames;
+mod holding;
 mod intake;
+mod life;
 mod pipe;
+mod pressure;
 mod ready;
 mod report;
 mod room;
@@ -58,6 +64,7 @@ use self::budget::Budget;
 use self::ending::Parting;
 use self::engine::Engine;
 pub(crate) use self::fields::Texts;
+use self::life::Life;
 use self::pipe::{Io, Pipe};
 use self::ready::Ready;
 use self::stream::{Place, Stream};
@@ -109,6 +116,11 @@ pub(crate) struct Conn {
     /// Bytes given to the engine that may still be there or in the pipe.
     handed: usize,
     budget: Budget,
+    life: Life,
+    /// The most streams there were at a time, those of which the engine has not told included; and
+    /// what it was last weighed with.
+    most_streams: usize,
+    weight: usize,
     /// How much may still be compressed in this turn, and the streams that wait for the next.
     compress_left: usize,
     put_off: Vec<usize>,
@@ -164,6 +176,9 @@ impl Conn {
             feeding: Turns::default(),
             handed: 0,
             budget,
+            life: Life::new(cx.now),
+            most_streams: 0,
+            weight: 0,
             compress_left: 0,
             put_off: Vec::new(),
             is_waiting: false,
@@ -307,6 +322,7 @@ impl Conn {
             if !input.bytes.is_empty() {
                 pipe.put(input.bytes, cx);
                 self.budget.scan(input.bytes);
+                self.life.note(cx.now);
             }
         });
         cx.read = buffers;
@@ -335,6 +351,7 @@ impl Conn {
                 closed.map(|end| end.err().map(Err))
             };
             match polled {
+                Poll::Pending if may_begin => return self.pipe.borrow_mut().note_asked(None),
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok((request, respond)))) => self.on_request(request, respond, cx),
                 Poll::Ready(Some(Err(e))) => return self.on_engine_end(Some(&e), cx),
@@ -359,6 +376,7 @@ impl Conn {
             Poll::Ready(Err(e)) => {
                 log::debug!("{} did not begin HTTP/2: {e}", self.peer);
                 self.engine = Engine::Closed;
+                self.pipe.borrow_mut().drop_input();
             }
         }
     }
@@ -433,6 +451,7 @@ impl Conn {
                 cx.recycle(buffer);
             }
         }
+        self.hold(cx);
         if let Err(e) = self.watch(is_full, cx) {
             log::warn!("a connection of {} cannot be watched: {e}", self.peer);
             return Fate::Over;

@@ -4,11 +4,19 @@
 //! bounds (head size, number of fields, body size) is passed on to `http-proto`, and is clamped to
 //! what that crate can do at most.
 
+mod compression;
+mod files;
+mod http2;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use http_proto::limits as proto;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+pub use self::compression::*;
+pub use self::files::*;
+pub use self::http2::*;
 
 /// Connections open at once. Beyond it the worker stops accepting and the rest waits in the
 /// kernel's backlog, where it costs nothing; 65536 is what httpng's programs expect.
@@ -77,6 +85,16 @@ pub const IDLE_TIMEOUT_MS: u64 = 75_000;
 /// Longest time in which the client takes nothing of an answer that is waiting to be sent.
 pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
+/// Longest time in which a client takes nothing of an answer that keeps a berth for which others
+/// wait. At 13 KB/s half of [`UNSENT_BYTES`], or a window of 64 KiB, is read in it, and then we see
+/// it: only who is slower than that is taken for one that does not read, and only while all berths
+/// are out.
+pub const PRESSED_MS: u64 = 5_000;
+
+/// How long those who wait for a berth do so before it is looked again for one who has to give
+/// his up. Looking costs about as much as serving one request for each of them.
+pub const PRESS_RETRY_MS: u64 = 250;
+
 /// How long the worker goes on reading, to throw away, after it has sent its last answer and
 /// closed its own direction: long enough for a round trip, so that the client can read an error
 /// before a reset destroys it.
@@ -112,10 +130,6 @@ pub const BODIES_WAIT_MS: u64 = 10_000;
 /// up to [`READ_BYTES`] unread. A third are a hundred and more; who waits among so many would be
 /// told 503 anyway, and is told at once.
 pub const CROWDED_PERCENT: usize = 33;
-
-/// Bodies that may wait for room when a stream of HTTP/2 joins them: each has up to
-/// [`HTTP2_STREAM_WINDOW_BYTES`] with its engine, 8 MiB together. Beyond: 503 at once.
-pub const HTTP2_BODIES_WAITING_COUNT: usize = 64;
 
 /// Of those that wait for room, how many are looked at when there is some. Bounds the work of a
 /// turn.
@@ -163,74 +177,6 @@ pub const UNFLUSHED_COUNT: usize = 128;
 /// One read from a socket. A request with a small body fits whole; a large body takes few calls.
 pub const READ_BYTES: usize = 64 * 1024;
 
-/// Streams that one HTTP/2 connection may have open at once. RFC 9113 section 6.5.2 advises 100 or
-/// more; load generators and proxies use that many, and so does a page with many pictures.
-pub const STREAMS_COUNT: usize = 128;
-
-/// Payload of the largest frame of HTTP/2 that a client may send: what it may be without being
-/// asked (RFC 9113 section 6.5.2).
-pub const HTTP2_FRAME_MAX_BYTES: usize = 16 * 1024;
-
-/// The table of fields that a client may refer to: what it is without being asked for (RFC 9113
-/// section 6.5.2). With the engine.
-pub const HTTP2_TABLE_BYTES: usize = 4096;
-
-/// What is kept of the last field block of a connection while it is busy, to know what was wrong
-/// with it. Larger ones are too large for the engine as well.
-pub const HTTP2_BLOCK_KEPT_BYTES: usize = 128 * 1024;
-
-/// Streams that a client has begun and not ended, of which it is known whether it may still send.
-/// More than it may have open; what is beyond only gets a less exact reason when it errs.
-pub const HTTP2_OPEN_TRACKED_COUNT: usize = 1024;
-
-/// Window of each HTTP/2 stream for the client's body: 128 KiB in a round trip of 50 ms are 20
-/// Mbit/s. What is for a site that streams stays here until it is read, so it is what a stream may
-/// hold; that of a connection is the sum of those of its streams.
-pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-
-/// What an HTTP/2 connection has said and the socket not taken, at most; and the most that its
-/// streams may hand over before that was taken. One write of the kernel's favourite size.
-pub const HTTP2_OUTPUT_BYTES: usize = 64 * 1024;
-
-/// What one stream may hand over before another has its turn: one frame of the usual size.
-pub const HTTP2_SHARE_BYTES: usize = 16 * 1024;
-
-/// Files that the streams of one HTTP/2 connection have open at once; others wait for their turn.
-/// Enough to fill the windows of a client that asks for many, and far from all descriptors.
-pub const HTTP2_FILES_COUNT: usize = 8;
-
-/// How often an HTTP/2 connection is served in one turn before others are.
-pub const HTTP2_ROUNDS_PER_TURN_COUNT: usize = 16;
-
-/// What each field counts beyond its bytes in HTTP/2's size of a head (RFC 9113 section 6.5.2).
-pub const HTTP2_FIELD_OVERHEAD_BYTES: usize = 32;
-
-/// Streams reset by us whose late frames are told apart from errors, on one connection.
-pub const HTTP2_RESETS_KEPT_COUNT: usize = 50;
-
-/// Streams of one HTTP/2 connection that may be reset by us for errors of the client in it. An
-/// honest client makes none.
-pub const HTTP2_ENGINE_RESETS_COUNT: usize = 256;
-
-/// What an HTTP/2 client may spend on frames that bring nothing before it has earned something:
-/// some 250 resets, PINGs or SETTINGS, or a thousand window updates. A page that is left while
-/// all its pictures load resets 128 streams.
-pub const HTTP2_BUDGET_COUNT: i64 = 1_000;
-
-/// DATA frames below this size cost more than they bring, for it is that of their own head: one
-/// that is not the last of its stream takes from the budget. So do tiny chunks in HTTP/1.
-pub const HTTP2_TINY_DATA_BYTES: usize = 9;
-
-/// What a second earns to that budget: five PINGs, or twenty tiny frames of DATA.
-pub const HTTP2_BUDGET_PER_SECOND_COUNT: i64 = 20;
-
-/// What an answer earns to that budget: as much as one reset costs.
-pub const HTTP2_EARN_ANSWER_COUNT: i64 = 4;
-
-/// So many bytes of answers earn one: clients send one or two window updates for each frame of at
-/// least this size.
-pub const HTTP2_EARN_BYTES: usize = 512;
-
 /// Slices given to one `writev`. The kernel takes 1024; more than this many per call gains
 /// nothing measurable and would cost stack. Head, frame and end of a response, and as many lent
 /// pieces between them as a shuttle has room for.
@@ -252,60 +198,6 @@ pub const COPY_BYTES: usize = 4 * 1024;
 /// Buffers (of a connection's unread input, of a request's body) that keep at most this many
 /// bytes of capacity for their next use.
 pub const KEEP_BYTES: usize = 16 * 1024;
-
-/// A file of which at most so much is sent is read and leaves with its head in one write; of a
-/// larger one the kernel sends the bytes itself. Measured: below it one read costs less than the
-/// second call does, and the bytes fit beside the heads that a connection may have waiting.
-pub const FILE_COPY_BYTES: usize = 16 * 1024;
-
-/// Bytes of a file that are sent by one call. From a disk that gives 200 MB/s, and has none of
-/// them in memory, the worker waits for about a millisecond, and everybody else with it.
-pub const FILE_STEP_BYTES: usize = 256 * 1024;
-
-/// Bytes of files that one connection is sent before the others are looked at again.
-pub const FILE_TURN_BYTES: usize = 1024 * 1024;
-
-/// How long a folder is taken to be the one of its name without looking: one that was replaced,
-/// as deployments do, is served after that.
-pub const FOLDER_RECHECK_MS: u64 = 1000;
-
-/// Files that stay open until the end of a turn, for others who ask for them in the same turn.
-pub const FILES_KEPT_COUNT: usize = 32;
-
-/// Files of a folder of which is remembered, for as long as a folder is, that nothing
-/// precompressed lies beside them. A site has fewer; what a name takes is a hundred bytes.
-pub const LONE_FILES_COUNT: usize = 4096;
-
-/// Sites with files that were taken away and are remembered for requests which are on their way
-/// at that moment. More than a program has, unless it makes new ones all the time.
-pub const FORMER_SITES_COUNT: usize = 64;
-
-/// Bytes of a response that are compressed before what came of them is sent and others are looked
-/// at: under a millisecond with each coding at its usual level. A complete body of at most so many
-/// bytes is compressed at once and its length told; a longer one goes as a stream.
-pub const COMPRESS_STEP_BYTES: usize = 32 * 1024;
-
-/// Bytes that one connection has compressed before others are served. It may go beyond by one step.
-pub const COMPRESS_TURN_BYTES: usize = 64 * 1024;
-
-/// What the encoders of a worker may take in memory together; workers of one program share it. A
-/// response for which there is no
-/// more goes as it is. Room for some 20 streams of Brotli at its usual level, 50 of Zstandard
-/// or 170 of gzip at once; a complete answer has its encoder for less than a turn.
-pub const ENCODERS_BYTES: usize = 64 * 1024 * 1024;
-
-/// An encoder of gzip, with its window of 32 KiB, at any level. Measured.
-pub const GZIP_ENCODER_BYTES: usize = 384 * 1024;
-
-/// An encoder of Brotli with a window of 256 KiB. Measured at quality 5, which is the highest that
-/// is used: from there on it takes ten times as much.
-pub const BROTLI_ENCODER_BYTES: usize = 2816 * 1024;
-
-/// An encoder of Zstandard with a window of 128 KiB up to level 3. Measured.
-pub const ZSTD_ENCODER_BYTES: usize = 1280 * 1024;
-
-/// The same at levels 4 to 6, the highest that are used: the next ones take twice as much and more.
-pub const ZSTD_LARGE_ENCODER_BYTES: usize = 3 * 1024 * 1024;
 
 /// Spare incoming requests kept for reuse.
 pub const SPARES_COUNT: usize = 256;
@@ -357,12 +249,9 @@ const _: () = assert!(TIMER_SLOTS_COUNT.is_power_of_two());
 const _: () = assert!(LEAVE_DOOR_MS < LEAVE_DOOR_MAX_MS);
 const _: () = assert!(COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
 const _: () = assert!(CONNECTIONS_COUNT <= CONNECTIONS_MAX_COUNT);
-const _: () = assert!(HTTP2_SHARE_BYTES <= HTTP2_OUTPUT_BYTES);
 const _: () = assert!(READ_BYTES >= KEEP_BYTES);
 const _: () = assert!(FILE_COPY_BYTES <= BUFFERED_OUTPUT_BYTES);
-const _: () = assert!(COMPRESS_STEP_BYTES <= COMPRESS_TURN_BYTES);
 const _: () = assert!(COPY_BYTES <= COMPRESS_STEP_BYTES);
-const _: () = assert!(FILE_STEP_BYTES <= FILE_TURN_BYTES);
 const _: () = assert!(RESERVED_COUNT < RESERVED_FROM_COUNT);
 
 /// The bounds a user may choose. `Default` gives this module's constants.
@@ -389,8 +278,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Requests of one connection waiting for answers at once, at least 1.
     pub pipeline_depth_count: usize,
-    /// Streams of one HTTP/2 connection open at once, at least 1. Connections that are open keep
-    /// what they were told.
+    /// Streams of one HTTP/2 connection open at once, 1 to [`STREAMS_MAX_COUNT`] (clamped).
+    /// Connections that are open keep what they were told.
     pub streams_count: usize,
     /// Copied response bytes waiting on one connection.
     pub buffered_output_bytes: usize,
@@ -401,6 +290,8 @@ pub struct Limits {
     pub buffered_bodies_bytes: usize,
     /// Bytes that connections hold together, see [`HELD_BYTES`].
     pub held_bytes: usize,
+    /// Bytes that connections of HTTP/2 hold together, see [`HTTP2_HELD_BYTES`].
+    pub http2_held_bytes: usize,
     /// What encoders of responses may take together, see [`ENCODERS_BYTES`].
     pub encoders_bytes: usize,
     /// Bytes per second that a client sends of a body at least. Zero: any will do.
@@ -415,6 +306,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// While the client takes nothing of a waiting answer.
     pub write_timeout: Duration,
+    /// Silence of an HTTP/2 client with open streams before it is asked whether it is there. Zero:
+    /// it is not asked.
+    pub ping_after: Duration,
     /// Reading on after the last answer, see [`LINGER_MS`].
     pub linger_timeout: Duration,
 }
@@ -442,6 +336,7 @@ impl Default for Limits {
             shuttles_count: u16::MAX,
             buffered_bodies_bytes: BUFFERED_BODIES_BYTES,
             held_bytes: HELD_BYTES,
+            http2_held_bytes: HTTP2_HELD_BYTES,
             encoders_bytes: ENCODERS_BYTES,
             receive_rate_bytes: RECEIVE_RATE_BYTES,
             send_rate_bytes: SEND_RATE_BYTES,
@@ -449,6 +344,7 @@ impl Default for Limits {
             body_timeout: Duration::from_millis(BODY_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
             write_timeout: Duration::from_millis(WRITE_TIMEOUT_MS),
+            ping_after: Duration::from_millis(HTTP2_PING_AFTER_MS),
             linger_timeout: Duration::from_millis(LINGER_MS),
         }
     }
@@ -474,7 +370,7 @@ impl Limits {
     pub(crate) fn clamped(mut self) -> Self {
         self.connections_count = self.connections_count.clamp(1, CONNECTIONS_MAX_COUNT);
         self.pipeline_depth_count = self.pipeline_depth_count.max(1);
-        self.streams_count = self.streams_count.max(1);
+        self.streams_count = self.streams_count.clamp(1, STREAMS_MAX_COUNT);
         self.shuttles_count = self.shuttles_count.max(1);
         self
     }

@@ -86,6 +86,19 @@ impl Line {
         each!(self, conn => conn.awaits_request_since())
     }
 
+    /// Since when a client that has a berth has read too little to keep it while others wait.
+    pub(crate) fn too_slow_since(&self, cx: &Cx) -> Option<Instant> {
+        each!(self, conn => conn.too_slow_since(cx))
+    }
+
+    /// Gives up about so many berths whose clients are too slow, and counts them in `given`.
+    pub(crate) fn give_berths(&mut self, most: usize, given: &mut usize, cx: &mut Cx) -> Fate {
+        match self {
+            Self::Http1(conn) => conn.give_berths(given, cx),
+            Self::Http2(conn) => conn.give_berths(most, given, cx),
+        }
+    }
+
     /// Makes it one of HTTP/2, when that is what it turned out to be.
     pub(crate) fn turn(self, cx: &mut Cx) -> Self {
         match self {

@@ -16,6 +16,9 @@ pub struct Listener {
     pub socket: TcpListener,
     /// `None`: clear text.
     pub tls: Option<Arc<TlsConfig>>,
+    /// Whether clients may speak HTTP/2 here, beside HTTP/1. Over TLS they are offered what `tls`
+    /// says ([`TlsOptions::without_http2`](crate::TlsOptions::without_http2)), which has to agree.
+    pub http2: bool,
 }
 
 impl Listener {
@@ -27,6 +30,7 @@ impl Listener {
         Ok(Self {
             socket: bind(addr, reuse_port)?,
             tls: None,
+            http2: true,
         })
     }
 
@@ -38,7 +42,18 @@ impl Listener {
         Ok(Self {
             socket: bind(addr, reuse_port)?,
             tls: Some(tls),
+            http2: true,
         })
+    }
+
+    /// Another socket, on which the same is spoken.
+    #[must_use]
+    pub fn with(&self, socket: TcpListener) -> Self {
+        Self {
+            socket,
+            tls: self.tls.clone(),
+            http2: self.http2,
+        }
     }
 
     /// A second handle on the same socket, for another worker where the system cannot share a
@@ -47,10 +62,7 @@ impl Listener {
     /// # Errors
     /// The system's, when it has no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            socket: self.socket.try_clone()?,
-            tls: self.tls.clone(),
-        })
+        Ok(self.with(self.socket.try_clone()?))
     }
 }
 

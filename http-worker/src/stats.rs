@@ -86,7 +86,9 @@ pub struct Snapshot {
     pub refused: u64,
     /// Idle connections closed to make room for others.
     pub evicted: u64,
-    /// Bytes that connections hold now: unread input, heads, output that was copied.
+    /// Bytes that connections hold now: unread input, heads, output that was copied; and of HTTP/2
+    /// buffers, streams ([`HTTP2_STREAM_BYTES`](crate::limits::HTTP2_STREAM_BYTES) each, the most
+    /// there were at a time) and what came of bodies that nobody has asked its engine for.
     pub bytes_held: u64,
     /// Requests that found no free berth and waited.
     pub waits_for_berth: u64,

@@ -1,6 +1,7 @@
 //! TLS configuration: certificates from PEM, chosen by the name the client asks for.
 //!
-//! rustls with aws-lc-rs, versions 1.2 and 1.3, session tickets on, ALPN `h2` and `http/1.1`.
+//! rustls with aws-lc-rs, versions 1.2 and 1.3, session tickets on, ALPN `h2` (unless it is not
+//! wanted) and `http/1.1`.
 //! Errors are one line that starts with the text httpng's programs know and then names the file.
 
 use std::fmt;
@@ -39,6 +40,8 @@ pub struct TlsOptions {
     pub uses_sni: bool,
     /// Older versions are refused.
     pub min_version: TlsVersion,
+    /// Clients are not offered `h2`, only `http/1.1`.
+    pub without_http2: bool,
 }
 
 /// Why a TLS configuration could not be made: one line, httpng's text first, then the file.
@@ -114,7 +117,10 @@ impl TlsConfig {
             first.get_or_insert(pair);
         }
         let default = if options.uses_sni { None } else { first };
-        let server = server_config(provider, options.min_version, Resolver { table, default })?;
+        let mut server = server_config(provider, options.min_version, Resolver { table, default })?;
+        if !options.without_http2 {
+            server.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         Ok(Self {
             server: Arc::new(server),
         })
@@ -137,7 +143,7 @@ fn server_config(
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
     server.ticketer = aws_lc_rs::Ticketer::new().map_err(|e| TlsError::new(TEXT, None, e))?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(server)
 }
 

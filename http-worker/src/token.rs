@@ -12,7 +12,7 @@ const GENERATION_BITS: u32 = usize::BITS - INDEX_BITS - 1;
 const _: () = assert!(crate::limits::CONNECTIONS_MAX_COUNT <= 1 << INDEX_BITS);
 
 /// A place in the connection table, and which of its connections is meant.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ConnToken(usize);
 
 impl ConnToken {

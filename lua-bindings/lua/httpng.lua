@@ -301,7 +301,8 @@ end
 ---(strings that workers read in place), `fibers` at work, and those of the network side:
 ---`connections`, `accepted`, `responses`, `errors`, `shuttles` that travel, `clients_gone`,
 ---`refused` for their address, `evicted` to make room, `timeouts` for being slow,
----`encoder_bytes` that compressing answers takes, `bytes_in`, `bytes_out`,
+---`encoder_bytes` that compressing answers takes, `held_bytes` that connections hold, `bytes_in`,
+---`bytes_out`,
 ---`threads` that serve, `threads_ending` after a reload with fewer,
 ---`draining`, which is 1 when the server ends, and `access_dropped`, the lines that the access log
 ---lost.

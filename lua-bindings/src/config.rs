@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub min_send_rate_bytes: u64,
     /// Requests of one thread that may be in the hands of Lua at a time.
     pub max_shuttles_per_thread: u32,
+    /// Streams that a connection of HTTP/2 may have open at a time, from 1.
+    pub max_streams_per_conn: usize,
     /// The longest request body, in bytes. More is answered with 413.
     pub max_body_len_bytes: u64,
     /// Request bodies of all threads together that may be in memory, in bytes. More wait, and are
@@ -51,6 +53,9 @@ pub struct ServerConfig {
     pub idle_timeout_ms: u64,
     /// How long a client may take nothing of a response, in milliseconds.
     pub write_timeout_ms: u64,
+    /// How long a client of HTTP/2 with an open request may be silent before it is asked whether it
+    /// is there, in milliseconds; zero: it is not asked.
+    pub ping_after_ms: u64,
     /// What is told of requests, to whom.
     pub reporting: ReportingConfig,
 }
@@ -130,6 +135,8 @@ pub struct ListenAddr {
     pub addr: SocketAddr,
     /// Certificates, if TLS is spoken there.
     pub tls: Option<TlsPairs>,
+    /// Whether HTTP/2 is spoken there, beside HTTP/1.
+    pub http2: bool,
 }
 
 /// The certificates of one listener.

@@ -8,8 +8,13 @@ use std::time::Duration;
 
 #[path = "../tests/it/attacks.rs"]
 mod attacks;
+#[path = "../tests/it/floods.rs"]
+mod floods;
+#[path = "../../conformance/frames.rs"]
+mod frames;
 
 use attacks::{ATTACKS, Attack, Measured, Target, measure, program};
+use floods::FLOODS;
 
 /// Seconds of patience that the server is given, and how long each attack lasts.
 const PATIENCE_SECS: u32 = 5;
@@ -19,15 +24,15 @@ fn main() -> Result<()> {
     let binary = std::env::args().nth(1);
     let binary = binary.ok_or_else(|| Error::other("usage: hostile PATH-OF-HTTPNG"))?;
     rlimit::increase_nofile_limit(u64::MAX)?;
-    println!("| attack | connections or requests | memory, MiB more | others, p95 | thrown out |");
-    println!("|---|---|---|---|---|");
     // Those whose names contain this; all, when nothing is said.
     let wanted = std::env::args().nth(2).unwrap_or_default();
-    for attack in ATTACKS
-        .iter()
-        .filter(|attack| attack.name.contains(&wanted))
-    {
-        println!("{}", row(attack, &run(&binary, attack)?));
+    for attacks in [ATTACKS, FLOODS] {
+        println!("| attack | connections or requests | MiB more | others, p95 | thrown out | by |");
+        println!("|---|---|---|---|---|---|");
+        for attack in attacks.iter().filter(|it| it.name.contains(&wanted)) {
+            println!("{}", row(attack, &run(&binary, attack)?));
+        }
+        println!();
     }
     Ok(())
 }
@@ -69,8 +74,11 @@ fn row(attack: &Attack, measured: &Measured) -> String {
         0 => "-".to_owned(),
         of => format!("{} of {of}", cut.out),
     };
+    let why = cut
+        .why
+        .map_or_else(|| "-".to_owned(), |why| why.to_string());
     format!(
-        "| {} | {} | {:.1} | {:.0} ms | {out} |",
+        "| {} | {} | {:.1} | {:.0} ms | {out} | {why} |",
         attack.name,
         attack.large,
         *growth_kib as f64 / 1024.0,

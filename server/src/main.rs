@@ -168,6 +168,7 @@ fn listeners(args: &Args) -> Result<Option<Vec<ListenAddr>>, Ending> {
         listeners.extend(addrs.into_iter().map(|addr| ListenAddr {
             addr,
             tls: tls.clone(),
+            http2: true,
         }));
     }
     Ok(Some(listeners))

@@ -126,7 +126,7 @@ impl Sockets {
     ) -> io::Result<()> {
         let sockets = from.sets.iter().map(|set| set[place].socket.try_clone());
         let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-        self.push(from.places[place], sockets, tls.of(wanted), board);
+        self.push(from.places[place], sockets, (wanted, tls), board);
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Sockets {
             addr,
             is_tls: false,
         };
-        self.push(place, sockets, tls.of(wanted), board);
+        self.push(place, sockets, (wanted, tls), board);
         Ok(())
     }
 
@@ -161,15 +161,19 @@ impl Sockets {
         &mut self,
         place: Place,
         sockets: Vec<TcpListener>,
-        tls: Option<Arc<TlsConfig>>,
+        (wanted, tls): (&ListenAddr, &TlsConfigs),
         board: &mut Board,
     ) {
         board.hold(place.wanted, place.addr, self.stand.tx, &sockets[0]);
+        let tls = tls.of(wanted);
         let is_tls = tls.is_some();
         self.places.push(Place { is_tls, ..place });
         for (set, socket) in self.sets.iter_mut().zip(sockets) {
-            let tls = tls.clone();
-            set.push(Listener { socket, tls });
+            set.push(Listener {
+                socket,
+                tls: tls.clone(),
+                http2: wanted.http2,
+            });
         }
     }
 
@@ -205,8 +209,8 @@ impl Sockets {
             let mut set = Vec::new();
             for (place, fresh) in self.places.iter().zip(fresh) {
                 let socket = fresh.or_else(|| board.reclaim(place.addr, 1).pop());
-                let tls = self.sets[0][set.len()].tls.clone();
-                set.extend(socket.map(|socket| Listener { socket, tls }));
+                let own = &self.sets[0][set.len()];
+                set.extend(socket.map(|socket| own.with(socket)));
             }
             self.sets.push(set);
         }
@@ -252,8 +256,7 @@ impl Sockets {
         let mut turn = self.sets.len();
         for (place, own) in self.places.iter().zip(&self.sets[0]) {
             for socket in board.left_to(self.stand.tx, place.addr)? {
-                let tls = own.tls.clone();
-                shares[turn % workers].push(Listener { socket, tls });
+                shares[turn % workers].push(own.with(socket));
                 turn += 1;
             }
         }
@@ -286,22 +289,27 @@ impl Drop for Sockets {
 /// One line: the first file that is not usable.
 pub fn load_tls(config: &ServerConfig) -> Result<TlsConfigs, String> {
     let mut loaded = HashMap::new();
-    for pairs in config
-        .listeners
-        .iter()
-        .filter_map(|listener| listener.tls.as_ref())
-    {
-        let key = (pairs.pairs.clone(), pairs.uses_sni);
+    for listener in &config.listeners {
+        let Some((pairs, key)) = listener.tls.as_ref().zip(key_of(listener)) else {
+            continue;
+        };
         if loaded.contains_key(&key) {
             continue;
         }
-        let tls = TlsConfig::load(&options(pairs, config)).map_err(|error| error.to_string())?;
+        let options = options(pairs, listener.http2, config);
+        let tls = TlsConfig::load(&options).map_err(|error| error.to_string())?;
         loaded.insert(key, Arc::new(tls));
     }
     Ok(TlsConfigs(loaded))
 }
 
-type PairsKey = (Vec<(std::path::PathBuf, std::path::PathBuf)>, bool);
+/// Certificates, whether they are chosen by name, and whether HTTP/2 is offered.
+type PairsKey = (Vec<(std::path::PathBuf, std::path::PathBuf)>, bool, bool);
+
+fn key_of(listener: &ListenAddr) -> Option<PairsKey> {
+    let tls = listener.tls.as_ref()?;
+    Some((tls.pairs.clone(), tls.uses_sni, listener.http2))
+}
 
 /// Certificates that were read.
 #[derive(Debug)]
@@ -309,12 +317,11 @@ pub struct TlsConfigs(HashMap<PairsKey, Arc<TlsConfig>>);
 
 impl TlsConfigs {
     fn of(&self, listener: &ListenAddr) -> Option<Arc<TlsConfig>> {
-        let pairs = listener.tls.as_ref()?;
-        self.0.get(&(pairs.pairs.clone(), pairs.uses_sni)).cloned()
+        self.0.get(&key_of(listener)?).cloned()
     }
 }
 
-fn options(pairs: &TlsPairs, config: &ServerConfig) -> TlsOptions {
+fn options(pairs: &TlsPairs, http2: bool, config: &ServerConfig) -> TlsOptions {
     let min_version = match config.min_tls {
         lua_bindings::TlsVersion::V12 => TlsVersion::V12,
         lua_bindings::TlsVersion::V13 => TlsVersion::V13,
@@ -323,6 +330,7 @@ fn options(pairs: &TlsPairs, config: &ServerConfig) -> TlsOptions {
         pairs: pairs.pairs.clone(),
         uses_sni: pairs.uses_sni,
         min_version,
+        without_http2: !http2,
     }
 }
 

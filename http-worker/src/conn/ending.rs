@@ -1,6 +1,6 @@
 //! Every way in which a connection ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_proto::drawing::Mark;
 use http_proto::h1::Phase;
@@ -183,6 +183,18 @@ impl Conn {
             Wait::Handshake | Wait::Head | Wait::Body | Wait::Idle | Wait::Linger => Fate::Over,
             Wait::Trip => Fate::Stays,
         }
+    }
+
+    /// Since when a client that has a berth has read too little to keep it while others wait.
+    pub(crate) fn too_slow_since(&self, cx: &Cx) -> Option<Instant> {
+        let due = self.pace_out.due(cx.pressed_rule())?;
+        (self.wait == Wait::Reader && due <= cx.now).then_some(due)
+    }
+
+    /// Its client has to give up what berths it has. Counts them in `given`.
+    pub(crate) fn give_berths(&mut self, given: &mut usize, cx: &mut Cx) -> Fate {
+        *given += self.trips.len();
+        self.on_timeout(cx)
     }
 
     /// Nobody waits for the trips any more: tells the other shore, and sends home the shuttles

@@ -15,6 +15,17 @@ pub(super) enum Opening {
     Http2,
 }
 
+impl Opening {
+    /// Before the first byte: where HTTP/2 is not spoken, nothing has to be found out.
+    pub(super) fn of(may_be_http2: bool) -> Self {
+        if may_be_http2 {
+            Self::Unknown
+        } else {
+            Self::Http1
+        }
+    }
+}
+
 impl Conn {
     /// Whether these bytes, which came after those that are kept, are of HTTP/1. While it is not
     /// known they are kept.

@@ -17,6 +17,8 @@ use crate::limits::{
 /// Length, kind, flags, stream: RFC 9113 section 4.1.
 const HEAD_BYTES: usize = 9;
 const END_STREAM: u8 = 1;
+/// What a stream costs that came to nothing.
+const RESET: i64 = 4;
 
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -70,6 +72,11 @@ impl Budget {
         }
     }
 
+    /// A stream was reset because its client kept us waiting.
+    pub(super) fn pay_reset(&mut self) {
+        self.left -= RESET;
+    }
+
     /// A request was answered.
     pub(super) fn earn_answer(&mut self) {
         self.earn(HTTP2_EARN_ANSWER_COUNT);
@@ -113,7 +120,7 @@ fn price(kind: u8, flags: u8, len: usize) -> i64 {
         // HEADERS, CONTINUATION.
         0 | 1 | 9 => 0,
         // RST_STREAM: what was asked is thrown away.
-        3 => 4,
+        3 => RESET,
         // SETTINGS and PING are answered.
         4 | 6 => 4,
         // PRIORITY, WINDOW_UPDATE, GOAWAY, and what we do not know.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 use http_proto::Leg;
 use http_proto::drawing::Mark;
+use slab::Slab;
 
+use super::ready::Ready;
 use super::stream::{Place, Reply};
 use super::{Conn, Engine, PARTING};
 use crate::access::{CLIENT_LEFT, NOT_READ, STOPPED};
@@ -79,6 +81,9 @@ impl Conn {
         }
         self.engine = Engine::Closed;
         self.lose_all(cx);
+        // It may linger for some time, and needs nothing of this any more.
+        (self.streams, self.ready) = (Slab::new(), Ready::new());
+        self.pipe.borrow_mut().drop_input();
     }
 
     /// The client sent what is malformed and what the engine does not refuse. Whoever does that may
@@ -207,7 +212,10 @@ impl Conn {
             _ if self.streams.is_empty() && is_leaving => Some(self.since + PARTING),
             Engine::Opening(_) => Some(self.since + limits.header_timeout),
             Engine::Open(_) if self.streams.is_empty() => Some(self.since + limits.idle_timeout),
-            Engine::Open(_) => self.first_deadline_of_streams(cx),
+            Engine::Open(_) => {
+                let first = self.first_deadline_of_streams(cx);
+                first.into_iter().chain(self.life.due(cx)).min()
+            }
         }
     }
 
@@ -262,7 +270,14 @@ impl Conn {
                     self.leave();
                 }
             }
-            Engine::Open(_) => self.time_out_streams(cx),
+            Engine::Open(_) => {
+                if !self.look_for_life(cx) {
+                    log::debug!("{} is silent and does not answer: taken as gone", self.peer);
+                    cx.stats.timeouts.one();
+                    return self.reset();
+                }
+                self.time_out_streams(cx);
+            }
         }
         self.drive(cx)
     }
@@ -288,7 +303,7 @@ impl Conn {
     }
 
     /// Ends it so that the client sees an error.
-    fn reset(&self) -> Fate {
+    pub(super) fn reset(&self) -> Fate {
         // Without it the client would see a proper end. If it fails the socket is dead anyway.
         let pipe = self.pipe.borrow();
         let socket = socket2::SockRef::from(&pipe.transport.stream);
@@ -302,6 +317,7 @@ impl Conn {
         for buffer in self.pipe.borrow_mut().give_up_buffers() {
             cx.recycle(buffer);
         }
+        self.let_go_of_weight(cx);
         cx.wheel.disarm(self.token.timer());
     }
 

@@ -56,8 +56,11 @@ pub(super) struct Frames {
     is_block: bool,
     /// The field block is the second one of its stream, or a later one.
     is_trailer: bool,
-    /// A field block at the end of a stream has a pseudo-header field.
-    has_stray_pseudo: bool,
+    /// Something came that is an error and that the engine passes over.
+    has_passed_over: bool,
+    /// The first frame has come.
+    has_begun: bool,
+    backlog: Backlog,
     /// What is wrong in the last piece.
     wrong: Option<Reason>,
     streams: Streams,
@@ -75,7 +78,9 @@ impl Frames {
             block: Block::default(),
             is_block: false,
             is_trailer: false,
-            has_stray_pseudo: false,
+            has_passed_over: false,
+            has_begun: false,
+            backlog: Backlog::default(),
             wrong: None,
             streams: Streams::default(),
         }
@@ -122,7 +127,7 @@ impl Frames {
                         self.complain(Reason::PROTOCOL_ERROR);
                     }
                     if self.continues.is_none() && self.is_trailer {
-                        self.has_stray_pseudo |= self.block.has_pseudo();
+                        self.has_passed_over |= self.block.has_pseudo();
                     }
                     return at;
                 }
@@ -141,10 +146,24 @@ impl Frames {
         }
     }
 
-    /// Whether pseudo-header fields came among trailers, which is malformed (RFC 9113 section 8.1)
-    /// and which the engine passes over. Told once.
-    pub(super) fn take_stray_pseudo(&mut self) -> bool {
-        std::mem::take(&mut self.has_stray_pseudo)
+    /// Whether something came that is an error and that the engine passes over: pseudo-header
+    /// fields among trailers (RFC 9113 section 8.1), or a preface without SETTINGS (section 3.4).
+    /// Told once.
+    pub(super) fn take_passed_over(&mut self) -> bool {
+        std::mem::take(&mut self.has_passed_over)
+    }
+
+    /// What the engine has taken in and nobody has asked for.
+    pub(super) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// This stream was asked for, or with `None` all of them.
+    pub(super) fn note_asked(&mut self, stream: Option<u32>) {
+        match stream {
+            Some(stream) => self.backlog.take(stream),
+            None => self.backlog.clear(),
+        }
     }
 
     /// Gives back memory that is not needed while nothing happens.
@@ -172,7 +191,19 @@ impl Frames {
         if is_wrong_size {
             self.complain(Reason::FRAME_SIZE_ERROR);
         }
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.has_passed_over |= kind != SETTINGS || flags & ACK != 0;
+        }
         self.see_order(kind, flags, stream);
+        if kind == HEADERS && self.streams.is_new(stream) {
+            self.backlog.streams_count += 1;
+        }
+        if kind == DATA && stream > self.backlog.asked {
+            self.backlog.bytes += len;
+        }
+        if kind == DATA {
+            self.backlog.frames_count += 1;
+        }
         if let Some(reason) = self.streams.see(kind, flags, stream) {
             self.complain(reason);
         }
@@ -227,6 +258,33 @@ impl Frames {
 
 fn is_block(kind: u8) -> bool {
     matches!(kind, HEADERS | CONTINUATION)
+}
+
+/// Streams that the engine has begun and nobody has asked for yet, and what came for them. Those
+/// that are reset meanwhile count until somebody asks for all.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    pub(super) streams_count: usize,
+    /// Of their bodies.
+    pub(super) bytes: usize,
+    /// Frames of DATA that came since all were asked for, and the most there ever were: the engine
+    /// has a place for each, and keeps it.
+    frames_count: usize,
+    pub(super) most_frames_count: usize,
+    /// The last that was asked for; they are in the order of their numbers.
+    asked: u32,
+}
+
+impl Backlog {
+    fn take(&mut self, stream: u32) {
+        self.asked = self.asked.max(stream);
+        self.streams_count = self.streams_count.saturating_sub(1);
+    }
+
+    fn clear(&mut self) {
+        self.most_frames_count = self.most_frames_count.max(self.frames_count);
+        (self.streams_count, self.bytes, self.frames_count) = (0, 0, 0);
+    }
 }
 
 /// The last field block.
@@ -310,6 +368,10 @@ struct Streams {
 }
 
 impl Streams {
+    fn is_new(&self, stream: u32) -> bool {
+        stream > self.highest && stream % 2 == 1
+    }
+
     fn is_open(&self, stream: u32) -> bool {
         self.open.contains(&stream)
     }
@@ -318,7 +380,7 @@ impl Streams {
     fn see(&mut self, kind: u8, flags: u8, stream: u32) -> Option<Reason> {
         let is_end = flags & END_STREAM != 0;
         match kind {
-            HEADERS if stream > self.highest && stream % 2 == 1 => {
+            HEADERS if self.is_new(stream) => {
                 self.begin(stream);
                 if !is_end {
                     self.note_open(stream);

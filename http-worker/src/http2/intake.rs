@@ -56,6 +56,9 @@ impl Conn {
         respond: SendResponse<Bytes>,
         cx: &mut Cx,
     ) {
+        self.note_most_streams();
+        let stream = respond.stream_id().as_u32();
+        self.pipe.borrow_mut().note_asked(Some(stream));
         let (parts, body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let mut incoming = cx.spare();

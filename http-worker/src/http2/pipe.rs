@@ -133,7 +133,33 @@ impl Pipe {
 
     /// Whether something malformed came that the engine does not refuse. Told once.
     pub(super) fn take_malformed(&mut self) -> bool {
-        self.frames.take_stray_pseudo()
+        self.frames.take_passed_over()
+    }
+
+    /// What the engine has of the client's and nobody has asked for: streams, and bytes for them.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let backlog = self.frames.backlog();
+        (backlog.streams_count, backlog.bytes)
+    }
+
+    /// The most frames of DATA that came at a time.
+    pub(super) fn most_frames_count(&self) -> usize {
+        self.frames.backlog().most_frames_count
+    }
+
+    /// This stream was asked for, or with `None` all of them.
+    pub(super) fn note_asked(&mut self, stream: Option<u32>) {
+        self.frames.note_asked(stream);
+    }
+
+    /// Nobody will take what was received.
+    pub(super) fn drop_input(&mut self) {
+        (self.input, self.taken) = (Vec::new(), 0);
+    }
+
+    /// What its buffers take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.input.capacity() + self.output.capacity()
     }
 
     /// The engine has ended the connection. If the last it said is a GOAWAY with PROTOCOL_ERROR,

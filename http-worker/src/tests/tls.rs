@@ -199,6 +199,38 @@ fn http2_is_chosen_in_the_handshake() {
     }
 }
 
+/// Where HTTP/2 is not spoken it is not offered: who wants it gets HTTP/1, and who wants nothing
+/// else is told so by an alert (RFC 7301 section 3.2).
+#[test]
+fn http2_is_not_offered_where_it_is_not_spoken() {
+    let mut shop = Shop::new(false, &["h.test"]);
+    shop.options.without_http2 = true;
+    for version in BOTH {
+        let mut world = World::new(Setup {
+            tls: Some(shop.tls()),
+            http2: false,
+            ..Setup::default()
+        });
+        let mut config = Arc::unwrap_or_clone(shop.client(&[version]));
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+        let mut secure = Secure::new(&mut world, &Arc::new(config.clone()), "h.test");
+        secure.ask(&mut world, GET);
+        assert_eq!(secure.tls.alpn_protocol(), Some(&b"http/1.1"[..]));
+        world.answer(200, "hi");
+        secure.settle(&mut world);
+        assert!(secure.text(&world).ends_with("||hi<open>"));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let mut secure = Secure::new(&mut world, &Arc::new(config), "h.test");
+        secure.settle(&mut world);
+        let no_protocol = rustls::AlertDescription::NoApplicationProtocol;
+        assert_eq!(
+            secure.error,
+            Some(rustls::Error::AlertReceived(no_protocol))
+        );
+        world.check_balance();
+    }
+}
+
 #[test]
 fn large_lent_bodies_and_large_requests() {
     let shop = Shop::new(false, &["h.test"]);

@@ -64,6 +64,7 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) berths: u16,
     pub(super) tls: Option<Arc<crate::TlsConfig>>,
+    pub(super) http2: bool,
     pub(super) routes: Routes,
 }
 
@@ -73,6 +74,7 @@ impl Default for Setup {
             limits: Limits::default(),
             berths: 8,
             tls: None,
+            http2: true,
             routes: Routes::default(),
         }
     }
@@ -100,6 +102,7 @@ impl World {
         let listener = Listener {
             socket: crate::bind("127.0.0.1:0".parse().unwrap(), false).unwrap(),
             tls: setup.tls,
+            http2: setup.http2,
         };
         let addr = listener.socket.local_addr().unwrap();
         let config = WorkerConfig {

@@ -1,4 +1,5 @@
--- `httpng.listen`: what may stand for `listen`, made one array of `{addr, port, tls, uses_sni}`.
+-- `httpng.listen`: what may stand for `listen`, made one array of `{addr, port, tls, uses_sni,
+-- http2}`.
 local core = ...
 local log = require('log')
 
@@ -6,7 +7,15 @@ local listen = {}
 
 local DEFAULT_PORT = 3300
 local SCHEMES = { http = 80, https = 443 }
-local FIELDS = { addr = true, port = true, tls = true, uses_sni = true }
+local FIELDS = { addr = true, port = true, tls = true, uses_sni = true, http2 = true }
+
+---Where to listen, and what is spoken there.
+---@class httpng.listener
+---@field addr? string address or host name, default all addresses
+---@field port? integer default 3300; 0: a free one
+---@field tls? {certificate_file: string, certificate_key_file: string}[] PEM files
+---@field uses_sni? boolean the certificate is chosen by the name that the client asks for; default false
+---@field http2? boolean HTTP/2 is spoken too, not only HTTP/1; default true
 
 ---A value as it stands in messages.
 local function dump(value)
@@ -111,6 +120,10 @@ local function from_item(item)
         fail("'port' must be a number: %s", dump(item))
     end
     port = check_port(port or DEFAULT_PORT)
+    local http2 = field(item, 'http2')
+    if http2 ~= nil and type(http2) ~= 'boolean' then
+        fail("'http2' must be a boolean: %s", dump(item))
+    end
     if tls ~= nil then tls = check_tls(tls, uses_sni, item) end
     local items = addr and resolved(addr, port)
     if addr and not items then fail("Can't parse IP address") end
@@ -119,6 +132,7 @@ local function from_item(item)
         if tls and #tls > 0 then
             one.tls, one.uses_sni = tls, uses_sni
         end
+        one.http2 = http2
     end
     -- A misspelt address would mean all of them.
     for name in pairs(item) do
@@ -144,7 +158,7 @@ local function is_list(value)
 end
 
 ---@param value nil|integer|string|table
----@return {addr: string, port: integer, tls?: table, uses_sni?: boolean}[]
+---@return httpng.listener[]
 function listen.normalise(value)
     if value == nil then return wildcards(DEFAULT_PORT) end
     local given = type(value) == 'table' and is_list(value) and value or { value }

@@ -9,7 +9,7 @@ local sites = require('httpng.sites')
 local options = {}
 
 ---@class httpng.config
----@field listen? integer|string|table default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
+---@field listen? integer|string|httpng.listener|(integer|string|httpng.listener)[] default: port 3300 of all addresses; a reload needs `reload_listeners` to say anything about it
 ---@field handler? string|httpng.folder|fun(req: httpng.request, io: httpng.io): table? answers everything that no site does; or a router
 ---@field sites? {path: string, handler: function|string|httpng.folder, stream?: boolean, max_body_len?: integer, cancel_on_disconnect?: boolean, compress?: boolean|httpng.compress}[] the first whose path matches answers
 ---@field stream? boolean `handler` is called as soon as the head of a request is there, and reads its body itself
@@ -22,6 +22,7 @@ local options = {}
 ---@field min_receive_rate? integer bytes per second that a client must send of a body, default 500; 0: no bound
 ---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
+---@field max_streams_per_conn? integer requests that a connection of HTTP/2 may have open at a time, 1..1024, default 128
 ---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
@@ -32,6 +33,7 @@ local options = {}
 ---@field body_timeout? number seconds of silence in a request body, default 60
 ---@field idle_timeout? number seconds between requests, default 75
 ---@field write_timeout? number seconds in which a client takes nothing of a response, default 60
+---@field ping_after? number seconds of silence after which a client of HTTP/2 that waits for an answer is asked whether it is there, default 30; 0: never
 ---@field default_send_window? integer bytes of a response that may wait for its client, default 1 MiB and at most that
 ---@field default_send_timeout? number seconds, default 30; if it is given, writes without `is_last` have it
 ---@field reload_listeners? boolean a reload may change `listen`, `min_proto_version` and certificates, which are read anew; default false
@@ -47,6 +49,7 @@ local INTEGERS = {
     { 'threads', 1, 0, 256 },
     { 'max_conn_per_thread', 262144, 1, 1024 * 1024 },
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
+    { 'max_streams_per_conn', 128, 1, 1024 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
     -- More than that a shuttle does not hold.
@@ -77,7 +80,7 @@ local OTHERS = {
     { 'c_sites_func' }, { 'c_sites_func_param' }, { 'stage' },
     { 'default_send_timeout' }, { 'stream' }, { 'access_log' },
     { 'request_id' }, { 'trust_request_id' }, { 'development' },
-    { 'reserved_for' }, { 'compress' },
+    { 'reserved_for' }, { 'compress' }, { 'ping_after' },
 }
 
 local TLS_VERSIONS = {
@@ -124,6 +127,12 @@ end
 local function timeout(cfg, name, default)
     local value = number(cfg, name, default)
     if value <= 0 then fail('parameter %s is not above zero', name) end
+    return value
+end
+
+local function read_ping_after(cfg)
+    local value = number(cfg, 'ping_after', 30)
+    if value < 0 then fail('parameter ping_after is below zero') end
     return value
 end
 
@@ -259,6 +268,7 @@ function options.read(cfg, before, listeners)
     read_network(new, cfg, before, listeners)
     read_stage(new, cfg)
     new.reserved_for = read_reserved_for(cfg)
+    new.ping_after = read_ping_after(cfg)
     reporting.read(new, function(name) return option(cfg, name) end)
     return new
 end

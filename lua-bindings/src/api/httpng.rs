@@ -332,6 +332,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         min_receive_rate_bytes: number(stack, "min_receive_rate") as u64,
         min_send_rate_bytes: number(stack, "min_send_rate") as u64,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
+        max_streams_per_conn: number(stack, "max_streams_per_conn") as usize,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
         thread_termination_timeout_ms: (termination > 0.0)
             .then(|| ((termination * 1000.0) as u64).max(1)),
@@ -339,6 +340,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         body_timeout_ms: ms(stack, "body_timeout").max(1),
         idle_timeout_ms: ms(stack, "idle_timeout").max(1),
         write_timeout_ms: ms(stack, "write_timeout").max(1),
+        ping_after_ms: (number(stack, "ping_after") * 1000.0).ceil() as u64,
         reporting: super::reporting::read(stack, slot),
     })
 }
@@ -409,12 +411,15 @@ fn read_listeners(stack: &mut Stack, slot: Slot) -> Result<Vec<ListenAddr>, Rais
             .parse()
             .map_err(|_| Raise::text("Can't parse IP address"))?;
         let port = stack.number_field(-1, "port").unwrap_or(0.0) as u16;
+        let item = stack.top();
         let tls = read_tls(stack);
+        let http2 = stack.raw_field(item, "http2") != Kind::Boolean || stack.truth(-1);
         listeners.push(ListenAddr {
             addr: SocketAddr::new(ip, port),
             tls,
+            http2,
         });
-        stack.pop(1);
+        stack.set_top(list);
     }
     stack.pop(1);
     Ok(listeners)

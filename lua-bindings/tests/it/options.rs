@@ -52,7 +52,8 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
             let files = files.collect::<Vec<_>>().join("&");
             format!("/{files}{}", if tls.uses_sni { "/sni" } else { "" })
         });
-        format!("{}{tls}", listener.addr)
+        let only_http1 = if listener.http2 { "" } else { "/1" };
+        format!("{}{tls}{only_http1}", listener.addr)
     });
     let sites = config.sites.iter().map(|site| match &site.serve {
         ServeConfig::Files(folder) => format!("{}={}", site.path, folder.folder.display()),
@@ -87,6 +88,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("receive", config.min_receive_rate_bytes.to_string()),
         ("send", config.min_send_rate_bytes.to_string()),
         ("shuttles", config.max_shuttles_per_thread.to_string()),
+        ("streams", config.max_streams_per_conn.to_string()),
         ("body", config.max_body_len_bytes.to_string()),
         (
             "termination",
@@ -96,6 +98,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("body_timeout", config.body_timeout_ms.to_string()),
         ("idle", config.idle_timeout_ms.to_string()),
         ("write", config.write_timeout_ms.to_string()),
+        ("ping", config.ping_after_ms.to_string()),
         (
             "tls",
             match config.min_tls {
@@ -111,8 +114,8 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 
 /// What a lone handler gets.
 const USUAL: &str = "threads=1 conn=262144 per_ip=16384 reserved=127.0.0.0/8,::1/128 \
-    bodies=33554432 receive=500 send=500 shuttles=4096 body=1048576 termination=60000 \
-    header=30000 body_timeout=60000 idle=75000 write=60000 tls=1.2 relisten=false \
+    bodies=33554432 receive=500 send=500 shuttles=4096 streams=128 body=1048576 termination=60000 \
+    header=30000 body_timeout=60000 idle=75000 write=60000 ping=30000 tls=1.2 relisten=false \
     listen=0.0.0.0:3300,[::]:3300 sites=/";
 
 fn shown(config: &ServerConfig) -> Vec<String> {
@@ -188,11 +191,13 @@ fn null_and_nil_are_the_default() {
         "reserved_for",
         "shuttle_size",
         "max_body_len",
+        "max_streams_per_conn",
         "thread_termination_timeout",
         "header_timeout",
         "body_timeout",
         "idle_timeout",
         "write_timeout",
+        "ping_after",
         "use_body_split",
         "reload_listeners",
         "cancel_on_disconnect",
@@ -271,6 +276,21 @@ const INTEGERS: &[(&str, &str)] = &[
     (
         "min_send_rate = 'x'",
         "error: parameter min_send_rate is not a number",
+    ),
+    ("max_streams_per_conn = 1", "streams=1"),
+    ("max_streams_per_conn = 1024", "streams=1024"),
+    (
+        "max_streams_per_conn = 0",
+        "streams=1!parameter \"max_streams_per_conn\" is 0, which is below 1: 1 is used",
+    ),
+    (
+        "max_streams_per_conn = 1025",
+        "streams=1024!parameter \"max_streams_per_conn\" is 1025, which is above 1024: \
+             1024 is used",
+    ),
+    (
+        "max_streams_per_conn = {}",
+        "error: parameter max_streams_per_conn is not a number",
     ),
     ("max_conn_per_thread = 1", "conn=1"),
     ("max_conn_per_thread = 1048576", "conn=1048576"),
@@ -404,6 +424,17 @@ fn times_and_flags() {
         (
             "write_timeout = 'x'",
             "error: parameter write_timeout is not a number",
+        ),
+        ("ping_after = 0", "ping=0"),
+        ("ping_after = 1e-9", "ping=1"),
+        ("ping_after = '2.5'", "ping=2500"),
+        (
+            "ping_after = -1",
+            "error: parameter ping_after is below zero",
+        ),
+        (
+            "ping_after = {}",
+            "error: parameter ping_after is not a number",
         ),
         ("use_body_split = true", ""),
         ("use_body_split = 0", ""),
@@ -917,6 +948,19 @@ fn listen_in_all_its_forms() {
             "listen=[::1]:1/c+k&d+l/sni",
         ),
         (
+            "listen = {{port = 1, http2 = false}, {addr = '::1', port = 2, http2 = true}}",
+            "listen=0.0.0.0:1/1,[::]:1/1,[::1]:2",
+        ),
+        (
+            "listen = {addr = '::1', port = 1, http2 = NULL}",
+            "listen=[::1]:1",
+        ),
+        (
+            "listen = {addr = '::1', port = 1, http2 = false, tls = {
+                {certificate_file = 'c', certificate_key_file = 'k'}}}",
+            "listen=[::1]:1/c+k/1",
+        ),
+        (
             "listen = {adr = '::1', port = 1}",
             "listen=0.0.0.0:1,[::]:1!listen has no field \"adr\": it has no effect",
         ),
@@ -954,6 +998,11 @@ const REFUSED_LISTEN: &[(&str, &str)] = &[
     ("{port = 1.5}", "port must be an integer, not float:1.5"),
     ("{port = 65536}", "invalid port specified"),
     ("{addr = 'no such'}", "Can't parse IP address"),
+    (
+        "{http2 = 'no'}",
+        "'http2' must be a boolean: {\"http2\":\"no\"}",
+    ),
+    ("{http2 = 0}", "'http2' must be a boolean: {\"http2\":0}"),
     ("{tls = 1}", "'tls' must be a table: {\"tls\":1}"),
     (
         "{tls = {a = 1}}",

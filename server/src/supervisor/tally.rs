@@ -27,6 +27,8 @@ pub struct Tally {
     pub timeouts: u64,
     /// Bytes that encoders of responses take now.
     pub encoder_bytes: u64,
+    /// Bytes that connections hold now, see [`Snapshot::bytes_held`].
+    pub held_bytes: u64,
     /// Bytes read from sockets.
     pub bytes_in: u64,
     /// Bytes written to sockets.
@@ -46,6 +48,7 @@ impl Tally {
             evicted: seen.evicted,
             timeouts: seen.timeouts,
             encoder_bytes: seen.encoder_bytes,
+            held_bytes: seen.bytes_held,
             bytes_in: seen.bytes_in,
             bytes_out: seen.bytes_out,
         };
@@ -64,6 +67,7 @@ impl Tally {
             ("evicted", self.evicted),
             ("timeouts", self.timeouts),
             ("encoder_bytes", self.encoder_bytes),
+            ("held_bytes", self.held_bytes),
             ("bytes_in", self.bytes_in),
             ("bytes_out", self.bytes_out),
         ]
@@ -82,6 +86,7 @@ impl AddAssign for Tally {
         self.evicted += other.evicted;
         self.timeouts += other.timeouts;
         self.encoder_bytes += other.encoder_bytes;
+        self.held_bytes += other.held_bytes;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
     }

@@ -71,10 +71,12 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         connections_count: config.max_conn_per_thread,
         shuttles_count: berths(config),
         body_bytes: config.max_body_len_bytes,
+        streams_count: config.max_streams_per_conn,
         connections_per_ip_count: config.max_conn_per_ip,
         reserved_for: config.reserved_for.clone(),
         buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),
         held_bytes: usual.held_bytes / threads,
+        http2_held_bytes: usual.http2_held_bytes / threads,
         encoders_bytes: usual.encoders_bytes / threads,
         receive_rate_bytes: config.min_receive_rate_bytes,
         send_rate_bytes: config.min_send_rate_bytes,
@@ -82,6 +84,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         body_timeout: Duration::from_millis(config.body_timeout_ms),
         idle_timeout: Duration::from_millis(config.idle_timeout_ms),
         write_timeout: Duration::from_millis(config.write_timeout_ms),
+        ping_after: Duration::from_millis(config.ping_after_ms),
         ..usual
     }
 }

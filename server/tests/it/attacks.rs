@@ -3,10 +3,13 @@
 
 #![allow(dead_code, reason = "a test and an example use different parts of it")]
 
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::frames::reason;
 
 /// The server under attack: answers `/hello` with a few bytes and `/big` with a mebibyte.
 #[derive(Clone, Copy)]
@@ -21,16 +24,16 @@ pub(crate) struct Attack {
     /// How many connections, or requests, a small run and a large one make.
     pub(crate) small: usize,
     pub(crate) large: usize,
-    run: fn(&Scene<'_>) -> Cut,
+    pub(crate) run: fn(&Scene<'_>) -> Cut,
 }
 
 /// What an attack works with.
-struct Scene<'a> {
-    addr: SocketAddr,
-    count: usize,
-    stop: &'a AtomicBool,
+pub(crate) struct Scene<'a> {
+    pub(crate) addr: SocketAddr,
+    pub(crate) count: usize,
+    pub(crate) stop: &'a AtomicBool,
     /// How many attackers are not done, and not thrown out.
-    left: &'a AtomicUsize,
+    pub(crate) left: &'a AtomicUsize,
 }
 
 /// How many attackers were thrown out, of how many.
@@ -38,6 +41,29 @@ struct Scene<'a> {
 pub(crate) struct Cut {
     pub(crate) out: usize,
     pub(crate) of: usize,
+    /// How, where an attack knows.
+    pub(crate) why: Option<Why>,
+}
+
+/// What attackers over HTTP/2 were told.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Why {
+    /// GOAWAY with this reason.
+    Goaway(u32),
+    /// RST_STREAM with this one.
+    Streams(u32),
+    /// Nothing: the connection was closed or reset.
+    Closed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Goaway(code) => write!(f, "GOAWAY {}", reason(*code)),
+            Self::Streams(code) => write!(f, "RST_STREAM {}", reason(*code)),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
 }
 
 /// What an attack did.
@@ -78,8 +104,8 @@ pub(crate) fn measure(
 ) -> Measured {
     let (stop, left) = (AtomicBool::new(false), AtomicUsize::new(count));
     let end = End(&stop);
-    let before = memory_kib(target.pid);
-    let (mut most, mut times) = (before, Vec::new());
+    let before = memory_kib(target.pid, "VmRSS:");
+    let mut times = Vec::new();
     let cut = std::thread::scope(|scope| {
         let scene = Scene {
             addr: target.addr,
@@ -92,13 +118,14 @@ pub(crate) fn measure(
         let goes_on = || left.load(Ordering::Relaxed) > 0 && begin.elapsed() < lasting;
         while goes_on() || times.len() < 20 {
             times.push(ask_honestly(target.addr));
-            most = most.max(memory_kib(target.pid));
             std::thread::sleep(Duration::from_millis(20));
         }
         drop(end);
         attacker.join().expect("the attacker does not fail")
     });
     times.sort();
+    // Each server is attacked once, so its peak is that of the attack.
+    let most = memory_kib(target.pid, "VmHWM:");
     Measured {
         growth_kib: most.saturating_sub(before),
         times,
@@ -127,7 +154,7 @@ fn ask_honestly(addr: SocketAddr) -> Duration {
     begin.elapsed()
 }
 
-fn connect(addr: SocketAddr) -> TcpStream {
+pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     let patience = Duration::from_secs(20);
     let stream = TcpStream::connect_timeout(&addr, patience).expect("the server takes connections");
     stream.set_read_timeout(Some(patience)).expect("a timeout");
@@ -135,10 +162,10 @@ fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Resident memory of a process; zero where the system does not tell.
-fn memory_kib(pid: u32) -> u64 {
+/// Resident memory of a process, now or at its peak; zero where the system does not tell.
+fn memory_kib(pid: u32, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
@@ -150,6 +177,7 @@ fn crowd(scene: &Scene<'_>, start: &[u8], drip: &[u8], sip: usize) -> Cut {
     let mut cut = Cut {
         out: 0,
         of: scene.count,
+        why: None,
     };
     for _ in 0..scene.count {
         let mut stream = connect(scene.addr);

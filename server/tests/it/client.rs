@@ -133,6 +133,33 @@ impl Client {
         }
     }
 
+    /// TLS that has chosen HTTP/2, which the test speaks itself.
+    pub(crate) fn tls_raw2(addr: SocketAddr) -> Self {
+        let socket = socket(addr);
+        let trusted = [&certificate().der];
+        let versions = rustls::DEFAULT_VERSIONS;
+        Self {
+            wire: Box::new(encrypted(
+                &socket,
+                "localhost",
+                &trusted,
+                versions,
+                &[b"h2"],
+            )),
+            socket,
+            buffer: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
+
+    /// What comes next; nothing when the server has ended the connection.
+    pub(crate) fn some(&mut self) -> Vec<u8> {
+        let mut block = vec![0; 16 * 1024];
+        let count = self.wire.read(&mut block).unwrap_or(0);
+        block.truncate(count);
+        block
+    }
+
     /// As [`send`](Self::send), where the server may refuse to hear it: a handshake that fails.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.wire.write_all(bytes.as_ref())?;
@@ -285,6 +312,21 @@ impl Client {
     pub(crate) fn ended(&mut self) -> bool {
         self.rest().is_empty()
     }
+}
+
+/// Which of these protocols a server chooses in the handshake; `None`: it refuses all of them.
+pub(crate) fn chosen(
+    addr: SocketAddr,
+    trusted: &CertificateDer<'static>,
+    protocols: &[&[u8]],
+) -> Option<Vec<u8>> {
+    let versions = rustls::DEFAULT_VERSIONS;
+    let mut wire = encrypted(&socket(addr), "localhost", &[trusted], versions, protocols);
+    let StreamOwned { conn, sock } = &mut wire;
+    while conn.is_handshaking() {
+        conn.complete_io(sock).ok()?;
+    }
+    conn.alpn_protocol().map(<[u8]>::to_vec)
 }
 
 /// TLS on a socket, with these protocols to choose from.

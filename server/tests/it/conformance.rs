@@ -8,7 +8,7 @@ mod judge;
 use judge::{Case, cases};
 
 /// Answers as the cases expect it.
-const PROGRAM: &str = r"
+pub(crate) const PROGRAM: &str = r"
 require('httpng').cfg {
     handler = function(req, io)
         if req.path == '/echo' then return { body = req.body } end

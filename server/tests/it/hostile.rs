@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 
-use crate::attacks::{ATTACKS, Target, measure, program};
+use crate::attacks::{ATTACKS, Cut, Target, measure, program};
 use crate::client::Client;
+use crate::floods::FLOODS;
 use crate::harness::{PATIENCE, PLAIN, Server, eventually};
 use crate::program::program_with;
 
@@ -13,7 +14,18 @@ const GROWTH_KIB: u64 = 64 * 1024;
 
 /// Runs the attack of this name, small, with short timeouts, until all attackers are thrown out.
 fn check(name: &str) {
-    let attack = ATTACKS.iter().find(|attack| attack.name == name);
+    attack(name);
+}
+
+/// The same with frames: they are told this.
+fn check2(name: &str, why: &str) {
+    let told = attack(name).why.map(|why| why.to_string());
+    assert_eq!(told.as_deref(), Some(why), "{name}");
+}
+
+fn attack(name: &str) -> Cut {
+    let mut attacks = ATTACKS.iter().chain(FLOODS);
+    let attack = attacks.find(|attack| attack.name == name);
     let attack = attack.expect("an attack of this name");
     let server = Server::start(&program(1), PLAIN[1]);
     let target = Target {
@@ -29,6 +41,52 @@ fn check(name: &str) {
     );
     assert_eq!(server.get("/hello"), "hello");
     assert_eq!(server.stop(), 0);
+    measured.cut
+}
+
+const CALM: &str = "GOAWAY ENHANCE_YOUR_CALM";
+
+#[test]
+fn floods_of_streams() {
+    check2("rapid resets", CALM);
+    check2("resets that the server is made to send", CALM);
+}
+
+#[test]
+fn floods_of_heads() {
+    check2("CONTINUATION without end", CALM);
+    check2("empty CONTINUATION", CALM);
+    check2("header bombs", CALM);
+}
+
+#[test]
+fn floods_of_frames_about_the_connection() {
+    for name in [
+        "PING",
+        "SETTINGS",
+        "WINDOW_UPDATE",
+        "PRIORITY",
+        "unknown frames",
+    ] {
+        check2(name, CALM);
+    }
+}
+
+#[test]
+fn floods_of_frames_whose_answers_are_not_read() {
+    check2("PING, answers not read", CALM);
+}
+
+#[test]
+fn floods_of_data_without_data() {
+    check2("empty DATA", CALM);
+    check2("DATA of a byte", CALM);
+}
+
+#[test]
+fn windows_that_stay_shut() {
+    check2("shut windows, large answers", "RST_STREAM CANCEL");
+    check2("shut windows, small answers", "RST_STREAM CANCEL");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::DEFAULT_VERSIONS;
 use rustls::pki_types::CertificateDer;
 
-use crate::client::Client;
+use crate::client::{Client, chosen};
 use crate::graceful::entries;
 use crate::harness::{PLAIN, Server, Setup, address_in, eventually, make_certificate};
 
@@ -369,6 +369,87 @@ fn r34_r37_a_reload_of_listeners_that_fails_changes_nothing() {
         drop(client);
         assert_eq!(world.server.stop(), 0);
     }
+}
+
+/// What becomes of the preface of HTTP/2 in clear text: SETTINGS, or an answer of HTTP/1.
+fn is_http2_spoken(addr: SocketAddr) -> bool {
+    let mut client = Client::tcp(addr);
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    client.half_close();
+    let got = client.rest();
+    let is_http1 = got.starts_with(b"HTTP/1.1 505 ");
+    assert_ne!(is_http1, got.get(3..5) == Some(&[4, 0]), "{got:?}");
+    !is_http1
+}
+
+#[test]
+fn http2_is_a_choice_of_each_listener_and_of_a_reload() {
+    const OFFERED: [&[u8]; 2] = [b"h2", b"http/1.1"];
+    for threads in [0, 2] {
+        let [plain, secure] = [free_port(), free_port()];
+        let listen = |first: &str, second: &str| {
+            format!(
+                "listen = {{
+                     {{ addr = '127.0.0.1', port = {plain}{first} }},
+                     {{ addr = '127.0.0.1', port = {secure}, tls = {{ pair }}{second} }},
+                 }}"
+            )
+        };
+        let no = ", http2 = false";
+        let (world, made) = start(threads, &listen("", no), true);
+        let made = made.unwrap();
+        let [plain, secure] =
+            [plain, secure].map(|port| SocketAddr::new(world.server.addr.ip(), port));
+        let mut client = Client::tcp(plain);
+        let mut faithful = Client::tcp2(plain);
+        for (first, second) in [("", no), (no, ""), (no, no), ("", "")] {
+            let text = format!("reload_listeners = true, {}", listen(first, second));
+            assert_eq!(world.cfg(&mut client, &text), "ok");
+            // Without a word about it, it stays as it is.
+            assert_eq!(world.cfg(&mut client, "reload_listeners = true"), "ok");
+            assert_eq!(is_http2_spoken(plain), first.is_empty());
+            let speaks = if second.is_empty() { 0 } else { 1 };
+            let wanted = Some(OFFERED[speaks].to_vec());
+            assert_eq!(chosen(secure, &made, &OFFERED), wanted);
+            assert_eq!(
+                chosen(secure, &made, &OFFERED[..1]).is_some(),
+                second.is_empty()
+            );
+            hello(&mut Client::tcp(plain));
+            hello(&mut Client::tls_trusting(
+                secure,
+                &[&made],
+                DEFAULT_VERSIONS,
+            ));
+            // Connections that speak it already go on.
+            hello(&mut faithful);
+        }
+        drop((client, faithful));
+        assert_eq!(world.server.stop(), 0);
+    }
+}
+
+#[test]
+fn streams_per_connection_are_a_choice() {
+    let listen = "max_streams_per_conn = 3, listen = { addr = '127.0.0.1', port = 0 }";
+    let (world, _) = start(1, listen, false);
+    let announced = |client: &mut Client| {
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+        client.half_close();
+        let got = client.rest();
+        let payload = &got[9..9 + usize::from(got[2])];
+        let mut entries = payload.chunks(6);
+        let entry = entries.find(|entry| entry[..2] == [0, 3]).unwrap();
+        u32::from_be_bytes(entry[2..].try_into().unwrap())
+    };
+    assert_eq!(announced(&mut Client::tcp(world.server.addr)), 3);
+    let mut client = Client::tcp(world.server.addr);
+    assert_eq!(world.cfg(&mut client, "max_streams_per_conn = 7"), "ok");
+    assert_eq!(announced(&mut Client::tcp(world.server.addr)), 7);
+    assert_eq!(world.cfg(&mut client, ""), "ok");
+    assert_eq!(announced(&mut Client::tcp(world.server.addr)), 128);
+    drop(client);
+    assert_eq!(world.server.stop(), 0);
 }
 
 #[test]

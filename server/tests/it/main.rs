@@ -22,13 +22,17 @@ mod cmodules;
 mod compat;
 mod compress;
 mod conformance;
+mod conformance2;
 mod cycles;
 mod demo;
 mod docs;
 mod drawing;
 mod errors;
 mod files;
+mod floods;
 mod forms;
+#[path = "../../../conformance/frames.rs"]
+mod frames;
 mod graceful;
 mod handlers;
 mod harness;

@@ -12,16 +12,19 @@ use super::source::Source;
 /// Where the page lies, and what it is made of.
 pub(crate) const PAGE: &str = "docs/conformance.md";
 pub(super) const CLAUSES: &str = "conformance/clauses.txt";
-pub(super) const CASES: &str = "conformance/cases.txt";
+/// Cases of HTTP/1, and of HTTP/2.
+pub(super) const CASES: [&str; 2] = ["conformance/cases.txt", "conformance/http2.txt"];
 
 const HEAD: &str = "\
 # Conformance
 
-What the RFCs of HTTP/1.1 ask of an origin server, in our words, what this one does, and the
-tests that show it. Names with hyphens are cases of
-[conformance/cases.txt](../conformance/cases.txt), those with a star all that begin so: bytes in;
-answers and the fate of the connection out. Each is run whole and in pieces, in clear and through
-TLS, and split at every place against the parser. Where a clause is not followed, the column of
+What the RFCs of HTTP/1.1 and HTTP/2 ask of an origin server, in our words, what this one does, and
+the tests that show it. Names with hyphens are cases of
+[conformance/cases.txt](../conformance/cases.txt), or, if they begin with `h2-`, of
+[conformance/http2.txt](../conformance/http2.txt); those with a star are all that begin so: bytes
+in; answers and the fate of the connection out. Each is run whole and in pieces, in clear and
+through TLS, and split at every place against the parser, or for HTTP/2 against the worker. Other
+names are functions of tests. Where a clause is not followed, the column of
 what we do says why. Made by `cargo xtask clauses`; `cargo xtask tidy` says when it is out of date
 or a test is missing.
 ";
@@ -70,14 +73,15 @@ fn lines(clauses: &str) -> impl Iterator<Item = Line<'_>> {
 pub(super) fn page_holds(
     sources: &[Source],
     clauses: Option<&str>,
-    cases: Option<&str>,
+    cases: [Option<&str>; CASES.len()],
     page: Option<&str>,
 ) -> Vec<Finding> {
     let find = |path, line, message: String| Finding::new(path, line, "clauses-page", message);
-    let (Some(clauses), Some(cases)) = (clauses, cases) else {
+    let (Some(clauses), [Some(one), Some(two)]) = (clauses, cases) else {
         return vec![find(CLAUSES, 1, "clauses or cases are missing".to_owned())];
     };
-    let cases = names_of_cases(cases);
+    let files = [one, two].map(names_of_cases);
+    let cases: BTreeSet<&str> = files.iter().flatten().copied().collect();
     let tests = names_of_tests(sources);
     let mut findings = Vec::new();
     let mut named = BTreeSet::new();
@@ -105,8 +109,10 @@ pub(super) fn page_holds(
             named.extend(meant);
         }
     }
-    let stray = cases.iter().filter(|name| !named.contains(*name));
-    findings.extend(stray.map(|name| find(CASES, 1, format!("no clause names `{name}`"))));
+    for (path, names) in CASES.into_iter().zip(files) {
+        let stray = names.difference(&named);
+        findings.extend(stray.map(|name| find(path, 1, format!("no clause names `{name}`"))));
+    }
     if page != Some(render(clauses).as_str()) {
         let message = "out of date: run `cargo xtask clauses`".to_owned();
         findings.push(find(PAGE, 1, message));
@@ -192,9 +198,12 @@ mod tests {
     fn check(clauses: &str) -> Vec<String> {
         let text = "//! Tests.\n#[test]\nfn a_test() {}\nfn no_test() {}\n";
         let sources = [Source::parse("x/src/a.rs", text).expect("Rust")];
-        let cases = "# c\n[a-case]\nGET\n=> 200 open\n[other]\nGET\n=> 200 open\n";
+        let cases = [
+            Some("# c\n[a-case]\nGET\n=> 200 open\n"),
+            Some("[other]\nGET 1\n=> 200=1 open\n"),
+        ];
         let page = render(clauses);
-        let findings = page_holds(&sources, Some(clauses), Some(cases), Some(&page));
+        let findings = page_holds(&sources, Some(clauses), cases, Some(&page));
         findings
             .into_iter()
             .map(|finding| finding.message)
@@ -238,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_old_page_bites() {
-        let findings = page_holds(&[], Some(""), Some(""), Some("old"));
+        let findings = page_holds(&[], Some(""), [Some(""); 2], Some("old"));
         assert_eq!(findings.len(), 1);
     }
 }

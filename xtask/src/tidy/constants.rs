@@ -9,12 +9,14 @@ const RULE: &str = "limits";
 /// Shortest doc that can hold a reason.
 const REASON_CHARS_COUNT: usize = 20;
 
-/// Whether a file holds limits: its name says so, and it is no test of them.
+/// Whether a file holds limits: its name says so, or its folder's, and it is no test of them.
 pub(super) fn holds_limits(source: &Source) -> bool {
-    source.path.ends_with("/limits.rs") && !source.is_test
+    let path = &source.path;
+    (path.ends_with("/limits.rs") || path.contains("/limits/")) && !source.is_test
 }
 
-/// Applies to files named `limits.rs`. `const _` (an assertion between limits) is free.
+/// Applies to files named `limits.rs` and to those of a folder `limits`. `const _` (an assertion
+/// between limits) is free.
 pub(super) fn limits_have_unit_and_reason(source: &Source) -> Vec<Finding> {
     if !holds_limits(source) {
         return Vec::new();
@@ -88,6 +90,10 @@ mod tests {
         );
         assert_eq!(
             check("a/src/limits.rs", "/// Max.\nconst HEAD_MAX: usize = 1;"),
+            2
+        );
+        assert_eq!(
+            check("a/src/limits/heads.rs", "const HEAD_MAX: usize = 1;"),
             2
         );
         assert_eq!(check("a/src/other.rs", "const HEAD_MAX: usize = 1;"), 0);

@@ -1,4 +1,4 @@
-//! `docs/limits.md`: every limit of every crate, made from the `limits.rs` files.
+//! `docs/limits.md`: every limit of every crate, made from the files of limits.
 //!
 //! A number that stands in two places is wrong in one of them, so the page is not written by hand:
 //! `cargo xtask limits` makes it, and tidy says when it is out of date.
@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # Limits
 
 Every bound in the code, with its unit (the end of its name) and its reason. Made from the
-`limits.rs` files by `cargo xtask limits`; `cargo xtask tidy` says when it is out of date.
+files named `limits` by `cargo xtask limits`; `cargo xtask tidy` says when it is out of date.
 ";
 
 /// The page is what the code says.

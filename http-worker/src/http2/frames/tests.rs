@@ -161,7 +161,7 @@ fn field_blocks() {
 
 #[test]
 fn pseudo_fields_among_trailers() {
-    let begun = (1, 4, 1, GET);
+    let (settings, begun) = ((4, 0, 0, &b""[..]), (1, 4, 1, GET));
     for (block, expected) in [
         (&b"\x00\x02:a\x01a"[..], true),
         (b"\x82", true),
@@ -170,19 +170,38 @@ fn pseudo_fields_among_trailers() {
         (b"\x80\x82", false),
     ] {
         for frames in [
-            vec![begun, (1, 5, 1, block)],
-            vec![begun, (1, 1, 1, &block[..1]), (9, 4, 1, &block[1..])],
+            vec![settings, begun, (1, 5, 1, block)],
+            vec![
+                settings,
+                begun,
+                (1, 1, 1, &block[..1]),
+                (9, 4, 1, &block[1..]),
+            ],
         ] {
-            let bytes = bytes_of(&frames);
-            let mut all = Frames::new();
-            let mut rest = &bytes[..];
-            while !rest.is_empty() {
-                rest = &rest[all.next_piece(rest)..];
-            }
-            assert_eq!(all.take_stray_pseudo(), expected, "{block:x?}");
-            assert!(!all.take_stray_pseudo());
+            passes_over(&frames, expected);
         }
     }
+}
+
+#[track_caller]
+fn passes_over(frames: &[Frame<'_>], expected: bool) {
+    let bytes = bytes_of(frames);
+    let mut all = Frames::new();
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        rest = &rest[all.next_piece(rest)..];
+    }
+    assert_eq!(all.take_passed_over(), expected, "{frames:x?}");
+    assert!(!all.take_passed_over());
+}
+
+#[test]
+fn settings_come_first() {
+    let settings = (4, 0, 0, &b""[..]);
+    passes_over(&[settings, (6, 0, 0, &[0; 8])], false);
+    passes_over(&[(6, 0, 0, &[0; 8]), settings], true);
+    passes_over(&[(1, 5, 1, GET)], true);
+    passes_over(&[(4, 1, 0, b"")], true);
 }
 
 #[test]
