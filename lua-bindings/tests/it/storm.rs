@@ -12,7 +12,8 @@ use shuttle_core::{Shuttle, Worker};
 use crate::check::program_with;
 use crate::world::{World, logged};
 
-/// What a handler does is a word of its path; `G.sent` is what it believes to have sent.
+/// What a handler does is a word of its path; `G.sent` is what it believes to have sent, and `G.late`
+/// which trailer it set last; `G.failed` are those that failed, and do not vouch for it.
 const HANDLER: &str = r#"
 local sent, path = {}, req.path
 G.expected = (G.expected or 0) + 1
@@ -24,12 +25,15 @@ end)
 local number = path:match('%d+')
 G.sent = G.sent or {}
 G.sent[number] = sent
+G.late = G.late or {}
 local function piece(len) return string.char(97 + #sent % 26):rep(len) end
 local function write(len, last)
     local body = piece(len)
     sent[#sent + 1] = body
     return io:write(body, last)
 end
+G.failed = G.failed or {}
+local function handle()
 for op in req.path:match('%d+(.*)'):gmatch('.') do
     if op == 's' then write(10)
     elseif op == 'l' then write(3000)
@@ -40,6 +44,9 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     elseif op == 'F' then pcall(req.form, req)
     elseif op == 'i' then io.send_window = 100
     elseif op == 'v' then pcall(io.wait, io, 0, 0.002)
+    elseif op == 'z' then
+        local late = (G.late[number] or 0) + 1
+        if not io:set_trailers { late = late } then G.late[number] = late end
     elseif op == 'w' then fiber.sleep(0.001)
     elseif op == 'y' then fiber.yield()
     elseif op == 'p' then for _ = 1, 3 do pcall(fiber.sleep, 0.001) end
@@ -62,6 +69,11 @@ for op in req.path:match('%d+(.*)'):gmatch('.') do
     elseif op == 'n' then return 42
     end
 end
+end
+local ok, returned = pcall(handle)
+G.failed[number] = not ok or type(returned) == 'number'
+if not ok then error(returned, 0) end
+return returned
 "#;
 
 /// All bodies are forms.
@@ -86,7 +98,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => "[slewpygfhdbBjFiv]{0,6}[cLxrtn]?".prop_map(Step::Request),
+        4 => "[slewpygfhdbBjFivz]{0,6}[cLxrtn]?".prop_map(Step::Request),
         4 => Just(Step::Turn),
         4 => Just(Step::Look),
         6 => any::<usize>().prop_map(Step::Answer),
@@ -103,6 +115,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Seen {
     ops: String,
     body: Vec<u8>,
+    /// The trailer that came with the end, or nothing.
+    late: String,
     /// Its client left, or nobody can know what it should have got.
     is_spoilt: bool,
     is_over: bool,
@@ -206,6 +220,12 @@ impl Storm {
             if matches!(shuttle.leg(), Leg::Write | Leg::Close) {
                 seen.take_chunks(&mut shuttle);
             }
+            if let Some(trailers) = shuttle.response_trailers.take() {
+                let is_end = matches!(shuttle.leg(), Leg::Answer | Leg::Close) || shuttle.last;
+                assert!(is_end, "trailers before the end");
+                let late = trailers.iter().last().map(|(_, value)| value);
+                seen.late = String::from_utf8_lossy(late.unwrap()).into_owned();
+            }
             match shuttle.leg() {
                 Leg::Answer | Leg::Release => {
                     seen.is_over = true;
@@ -298,17 +318,24 @@ fn run(stage: Stage, steps: &[Step], cancels: bool) {
     assert_eq!(storm.world.run(HELD), MainStatus::Finished);
     let _ = logged();
     let tell = "for n, sent in pairs(G and G.sent or {}) do\n\
-                require('log').info('%s %s', n, table.concat(sent)) end";
+                require('log').info('%s %s|%s%s', n, table.concat(sent), G.late[n] or '',\n\
+                G.failed[n] and '!' or '') end";
     assert_eq!(storm.world.run(tell), MainStatus::Finished);
     for line in logged() {
         let Some((number, sent)) = line.trim_start_matches("INFO lua: ").split_once(' ') else {
             continue;
         };
+        let (sent, late) = sent.rsplit_once('|').unwrap();
         let seen = &storm.seen[&number.parse().unwrap()];
         if !seen.is_spoilt {
             // A late writer may have got its word in before the end.
             let got = String::from_utf8_lossy(&seen.body).replace("late", "");
             assert_eq!(got, sent, "{number} {}", seen.ops);
+            match late.strip_suffix('!') {
+                Some(_) if seen.late.is_empty() => {}
+                Some(late) => assert_eq!(seen.late, late, "{number} {}", seen.ops),
+                None => assert_eq!(seen.late, late, "{number} {}", seen.ops),
+            }
         }
     }
 }
