@@ -37,6 +37,8 @@ pub struct ServerConfig {
     pub max_shuttles_per_thread: u32,
     /// Streams that a connection of HTTP/2 may have open at a time, from 1.
     pub max_streams_per_conn: usize,
+    /// Bytes that the streams of all connections of HTTP/2 may take together, from 1 MiB.
+    pub max_http2_memory_bytes: u64,
     /// The longest request body, in bytes. More is answered with 413.
     pub max_body_len_bytes: u64,
     /// Request bodies of all threads together that may be in memory, in bytes. More wait, and are

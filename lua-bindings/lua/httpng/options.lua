@@ -23,6 +23,7 @@ local options = {}
 ---@field min_send_rate? integer bytes per second that a client must take of a response, default 500; 0: no bound
 ---@field max_shuttles_per_thread? integer requests on their way, default 4096
 ---@field max_streams_per_conn? integer requests that a connection of HTTP/2 may have open at a time, 1..1024, default 128
+---@field max_http2_memory? integer bytes that the streams of all connections of HTTP/2 may take, from 1 MiB, default 32 MiB
 ---@field max_body_len? integer bytes of a body in memory, default 1 MiB
 ---@field shuttle_size? integer bytes, default 65536; has no effect
 ---@field use_body_split? boolean has no effect: bodies of any size are delivered, whole or as a stream
@@ -50,6 +51,7 @@ local INTEGERS = {
     { 'max_conn_per_thread', 262144, 1, 1024 * 1024 },
     { 'max_shuttles_per_thread', 4096, 1, 65535 },
     { 'max_streams_per_conn', 128, 1, 1024 },
+    { 'max_http2_memory', 32 * 1024 * 1024, 1024 * 1024, 2 ^ 53 },
     { 'shuttle_size', 65536, 0, 16 * 1024 * 1024 },
     { 'max_body_len', 1024 * 1024, 0, 2 ^ 53 },
     -- More than that a shuttle does not hold.

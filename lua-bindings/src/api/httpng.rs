@@ -333,6 +333,7 @@ fn read_config(stack: &mut Stack, slot: Slot) -> Result<ServerConfig, Raise> {
         min_send_rate_bytes: number(stack, "min_send_rate") as u64,
         max_shuttles_per_thread: number(stack, "max_shuttles_per_thread") as u32,
         max_streams_per_conn: number(stack, "max_streams_per_conn") as usize,
+        max_http2_memory_bytes: number(stack, "max_http2_memory") as u64,
         max_body_len_bytes: number(stack, "max_body_len") as u64,
         thread_termination_timeout_ms: (termination > 0.0)
             .then(|| ((termination * 1000.0) as u64).max(1)),

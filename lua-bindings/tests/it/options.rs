@@ -89,6 +89,7 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
         ("send", config.min_send_rate_bytes.to_string()),
         ("shuttles", config.max_shuttles_per_thread.to_string()),
         ("streams", config.max_streams_per_conn.to_string()),
+        ("http2", config.max_http2_memory_bytes.to_string()),
         ("body", config.max_body_len_bytes.to_string()),
         (
             "termination",
@@ -114,7 +115,8 @@ fn fields(config: &ServerConfig) -> Vec<(&'static str, String)> {
 
 /// What a lone handler gets.
 const USUAL: &str = "threads=1 conn=262144 per_ip=16384 reserved=127.0.0.0/8,::1/128 \
-    bodies=33554432 receive=500 send=500 shuttles=4096 streams=128 body=1048576 termination=60000 \
+    bodies=33554432 receive=500 send=500 shuttles=4096 streams=128 http2=33554432 \
+    body=1048576 termination=60000 \
     header=30000 body_timeout=60000 idle=75000 write=60000 ping=30000 tls=1.2 relisten=false \
     listen=0.0.0.0:3300,[::]:3300 sites=/";
 
@@ -192,6 +194,7 @@ fn null_and_nil_are_the_default() {
         "shuttle_size",
         "max_body_len",
         "max_streams_per_conn",
+        "max_http2_memory",
         "thread_termination_timeout",
         "header_timeout",
         "body_timeout",
@@ -276,6 +279,13 @@ const INTEGERS: &[(&str, &str)] = &[
     (
         "min_send_rate = 'x'",
         "error: parameter min_send_rate is not a number",
+    ),
+    ("max_http2_memory = 1048576", "http2=1048576"),
+    ("max_http2_memory = 2 ^ 30", "http2=1073741824"),
+    (
+        "max_http2_memory = 1048575",
+        "http2=1048576!parameter \"max_http2_memory\" is 1048575, which is below 1048576: \
+             1048576 is used",
     ),
     ("max_streams_per_conn = 1", "streams=1"),
     ("max_streams_per_conn = 1024", "streams=1024"),

@@ -12,8 +12,8 @@ use shuttle_core::{Shuttle, Worker};
 use crate::check::program_with;
 use crate::world::{World, logged};
 
-/// What a handler does is a word of its path; `G.sent` is what it believes to have sent, and `G.late`
-/// which trailer it set last; `G.failed` are those that failed, and do not vouch for it.
+/// What a handler does is a word of its path; `G.sent` is what it believes to have sent, and
+/// `G.late` which trailer it set last; `G.failed` are those that failed, and do not vouch for it.
 const HANDLER: &str = r#"
 local sent, path = {}, req.path
 G.expected = (G.expected or 0) + 1

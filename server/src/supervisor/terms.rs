@@ -67,6 +67,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
     // room.
     let body_bytes = usize::try_from(config.max_body_len_bytes).unwrap_or(usize::MAX);
     let bodies_bytes = usize::try_from(config.max_buffered_bodies_bytes).unwrap_or(usize::MAX);
+    let http2_bytes = usize::try_from(config.max_http2_memory_bytes).unwrap_or(usize::MAX);
     Limits {
         connections_count: config.max_conn_per_thread,
         shuttles_count: berths(config),
@@ -76,7 +77,7 @@ pub(super) fn limits(config: &ServerConfig, seat: Seat) -> Limits {
         reserved_for: config.reserved_for.clone(),
         buffered_bodies_bytes: (bodies_bytes / threads).max(body_bytes),
         held_bytes: usual.held_bytes / threads,
-        http2_held_bytes: usual.http2_held_bytes / threads,
+        http2_held_bytes: http2_bytes / threads,
         encoders_bytes: usual.encoders_bytes / threads,
         receive_rate_bytes: config.min_receive_rate_bytes,
         send_rate_bytes: config.min_send_rate_bytes,
