@@ -16,6 +16,8 @@ use http_proto::{RequestHead, ResponseHead};
 
 use self::encoder::Encoder;
 pub(crate) use self::press::Press;
+use crate::cargo::Cargo;
+use crate::context::Cx;
 use crate::stats::WorkerStats;
 
 /// What is to be compressed of the response to one request: its site's rule, and what its client
@@ -23,6 +25,42 @@ use crate::stats::WorkerStats;
 pub(crate) struct Wish {
     rule: Arc<CompressRule>,
     accepted: Accepted,
+}
+
+/// A part of a response that is loaded to be sent.
+pub(crate) struct Loaded<'a> {
+    pub(crate) head: &'a mut ResponseHead,
+    pub(crate) cargo: Cargo,
+    /// Nothing of the body follows.
+    pub(crate) is_last: bool,
+    /// The request was HEAD.
+    pub(crate) is_head: bool,
+}
+
+/// Whether the body is compressed, which is decided with its first part, as long as there is a
+/// wish; then its press has the cargo.
+pub(crate) fn is_pressed(
+    wish: &mut Option<Box<Wish>>,
+    press: &mut Option<Box<Press>>,
+    loaded: Loaded<'_>,
+    cx: &Cx,
+) -> bool {
+    let Loaded {
+        head,
+        cargo,
+        is_last,
+        is_head,
+    } = loaded;
+    if let Some(wish) = wish.take() {
+        let known_length = is_last.then_some(cargo.len() as u64);
+        let room = (&cx.encoders, cx.limits.encoders_bytes);
+        *press = wish.begin(head, known_length, is_head, room);
+    }
+    let Some(press) = press else {
+        return false;
+    };
+    press.load(cargo, is_last);
+    true
 }
 
 impl Wish {
@@ -34,7 +72,7 @@ impl Wish {
 
     /// Decides, when the head of the response is there, and changes the head. `known_length`: that
     /// of the body, when all of it is there. `None`: the body goes as it is.
-    pub(crate) fn begin(
+    fn begin(
         &self,
         head: &mut ResponseHead,
         known_length: Option<u64>,

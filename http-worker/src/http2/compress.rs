@@ -10,6 +10,7 @@ use super::answer::Source;
 use super::stream::{Place, Reply, Stream};
 use crate::access::NOT_FINISHED;
 use crate::cargo::Cargo;
+use crate::compress::{self, Loaded};
 use crate::context::Cx;
 use crate::limits::COMPRESS_TURN_BYTES;
 
@@ -43,24 +44,20 @@ impl Stream {
         self.press.as_ref().is_some_and(|press| press.has_rest())
     }
 
-    /// Whether the body is compressed, which is decided with its first part; then it has `cargo`.
+    /// See [`compress::is_pressed`].
     pub(super) fn is_pressed(
         &mut self,
         shuttle: &mut Shuttle<Worker, Exchange>,
         cargo: Cargo,
         cx: &Cx,
     ) -> bool {
-        if let Some(wish) = self.wish.take() {
-            let known_length = self.is_last.then_some(cargo.len() as u64);
-            let room = (&cx.encoders, cx.limits.encoders_bytes);
-            let head = &mut shuttle.response;
-            self.press = wish.begin(head, known_length, self.is_head, room);
-        }
-        let Some(press) = &mut self.press else {
-            return false;
+        let loaded = Loaded {
+            head: &mut shuttle.response,
+            cargo,
+            is_last: self.is_last,
+            is_head: self.is_head,
         };
-        press.load(cargo, self.is_last);
-        true
+        compress::is_pressed(&mut self.wish, &mut self.press, loaded, cx)
     }
 }
 

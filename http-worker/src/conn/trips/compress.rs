@@ -9,7 +9,7 @@ use super::super::ending::End;
 use super::{Conn, Place, Trip};
 use crate::access::{NOT_FINISHED, TOO_SHORT};
 use crate::cargo::Cargo;
-use crate::compress::{Press, Wish};
+use crate::compress::{self, Loaded, Press, Wish};
 use crate::context::Cx;
 
 impl Trip {
@@ -24,24 +24,20 @@ impl Trip {
         self.press.as_ref().is_some_and(|press| press.has_rest())
     }
 
-    /// Whether the body is compressed, which is decided with its first part; then it has `cargo`.
+    /// See [`compress::is_pressed`].
     pub(super) fn is_pressed(
         &mut self,
         shuttle: &mut Shuttle<Worker, Exchange>,
         cargo: Cargo,
         cx: &Cx,
     ) -> bool {
-        if let Some(wish) = self.wish.take() {
-            let known_length = self.is_ended.then_some(cargo.len() as u64);
-            let room = (&cx.encoders, cx.limits.encoders_bytes);
-            let head = &mut shuttle.response;
-            self.press = wish.begin(head, known_length, self.facts.is_head, room);
-        }
-        let Some(press) = &mut self.press else {
-            return false;
+        let loaded = Loaded {
+            head: &mut shuttle.response,
+            cargo,
+            is_last: self.is_ended,
+            is_head: self.facts.is_head,
         };
-        press.load(cargo, self.is_ended);
-        true
+        compress::is_pressed(&mut self.wish, &mut self.press, loaded, cx)
     }
 
     /// The output of one step is gone: whether there is another, of the same cargo.
