@@ -115,6 +115,17 @@ impl Fields {
         self.spans.push((name_span, value_span));
     }
 
+    /// Appends a field as a line that is ready to be sent, its name as it is.
+    pub(crate) fn push_line(&mut self, name: &[u8], value: &[u8]) {
+        let name_span = Span::new(self.bytes.len(), name.len());
+        self.bytes.extend_from_slice(name);
+        self.bytes.extend_from_slice(b": ");
+        let value_span = Span::new(self.bytes.len(), value.len());
+        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(b"\r\n");
+        self.spans.push((name_span, value_span));
+    }
+
     /// The fields in the order they came: name in lower case, value without surrounding space.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
         self.spans

@@ -1,7 +1,7 @@
 //! The head of a response, as the application says it and before an engine frames it.
 
+use super::Fields;
 use super::token::{decimal, is_token, is_value, list, trim};
-use super::{Fields, Span};
 use crate::limits::{RESPONSE_FIELDS_MAX_COUNT, RESPONSE_HEAD_MAX_BYTES};
 
 /// Status and fields of a response. Fields are kept as lines ready to be sent, so that encoding
@@ -174,13 +174,7 @@ impl ResponseHead {
         {
             return Err(FieldError::TooLarge);
         }
-        let name_span = Span::new(lines.bytes.len(), name.len());
-        lines.bytes.extend_from_slice(name);
-        lines.bytes.extend_from_slice(b": ");
-        let value_span = Span::new(lines.bytes.len(), value.len());
-        lines.bytes.extend_from_slice(value);
-        lines.bytes.extend_from_slice(b"\r\n");
-        lines.spans.push((name_span, value_span));
+        lines.push_line(name, value);
         self.has_date |= name.eq_ignore_ascii_case(b"date");
         self.has_server |= name.eq_ignore_ascii_case(b"server");
         Ok(())

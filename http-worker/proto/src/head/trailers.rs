@@ -1,8 +1,8 @@
 //! What an application says behind the body of a response: RFC 9110 section 6.5.
 
+use super::Fields;
 use super::response::FieldError;
 use super::token::{is_token, is_value, trim};
-use super::{Fields, Span};
 use crate::h1::may_follow_a_response;
 use crate::limits::{TRAILERS_MAX_BYTES, TRAILERS_MAX_COUNT};
 
@@ -43,13 +43,7 @@ impl Trailers {
         if with_end > TRAILERS_MAX_BYTES || lines.spans.len() == TRAILERS_MAX_COUNT {
             return Err(FieldError::TooLate);
         }
-        let name_span = Span::new(lines.bytes.len(), name.len());
-        lines.bytes.extend_from_slice(name);
-        lines.bytes.extend_from_slice(b": ");
-        let value_span = Span::new(lines.bytes.len(), value.len());
-        lines.bytes.extend_from_slice(value);
-        lines.bytes.extend_from_slice(b"\r\n");
-        lines.spans.push((name_span, value_span));
+        lines.push_line(name, value);
         Ok(())
     }
 
