@@ -6,7 +6,8 @@ local text = { ['content-type'] = 'text/plain' }
 local part = ('x'):rep(16 * 1024)
 local tick = ('x'):rep(16)
 local body_64k = ('x'):rep(64 * 1024)
-local body_1m = ('x'):rep(1024 * 1024)
+-- Made when somebody asks for it: a server whose memory is looked at shall not have it.
+local body_1m
 
 -- How many handlers of `/wait` wait.
 local waiting = 0
@@ -36,6 +37,7 @@ handlers.routes = {
         return { status = 200, headers = octets, body = body_64k }
     end,
     ['/1m'] = function()
+        body_1m = body_1m or ('x'):rep(1024 * 1024)
         return { status = 200, headers = octets, body = body_1m }
     end,
     ['/stream'] = function(_, io)

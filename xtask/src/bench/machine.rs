@@ -23,7 +23,7 @@ pub(super) fn describe(server_cpus: Option<&str>, load_cpus: &str) -> About {
     let pinning = match server_cpus {
         Some(cpus) => format!(
             "servers on processor {cpus}, load on {load_cpus}, with taskset; \
-             nobody is pinned in cases called machine-"
+             nobody is pinned in cases called machine- and in memory"
         ),
         None => "nothing is pinned: one processor, or no taskset".to_owned(),
     };
