@@ -13,12 +13,15 @@ mod kinds;
 mod load;
 mod machine;
 mod memory;
+mod plot;
 mod process;
 mod report;
 mod servers;
 mod surroundings;
 mod tables;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -58,13 +61,34 @@ pub(crate) struct Options {
     /// Processors of the load generator.
     #[arg(long, default_value = "1")]
     load_cpus: String,
+    /// Measures nothing: draws the ratios of an earlier run, beside its file.
+    #[arg(long, value_name = "FILE.json")]
+    plot: Option<PathBuf>,
 }
 
 /// How long a server is loaded before its first measurement with a case.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Builds httpng, measures, prints the tables and writes them to `target/bench`.
+/// Builds httpng, measures, prints the tables and writes them to `target/bench`; or draws what was
+/// measured before.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
+    match &options.plot {
+        Some(json) => draw(json),
+        None => measure_all(options),
+    }
+}
+
+fn draw(json: &Path) -> Result<(), String> {
+    let named = |e: &str| format!("{}: {e}", json.display());
+    let drawing = plot::svg(&Report::read(json)?);
+    let drawing = drawing.ok_or_else(|| named("nothing was measured beside nginx+lua"))?;
+    let path = json.with_extension("svg");
+    fs::write(&path, drawing).map_err(|e| format!("{}: {e}", path.display()))?;
+    println!("drawn to {}", path.display());
+    Ok(())
+}
+
+fn measure_all(options: &Options) -> Result<(), String> {
     let selection = cases::select(&options.cases)?;
     let find = || Load::find(&options.load_cpus);
     let load = (!selection.cases.is_empty()).then(find).transpose()?;

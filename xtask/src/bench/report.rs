@@ -1,23 +1,23 @@
 //! Samples, their medians and ratios, and the files made of them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cases::Selection;
 use super::load::Counted;
 use super::machine::About;
 use super::memory::{self, Found};
-use super::tables;
+use super::{plot, tables};
 use crate::workspace::target_dir;
 
 /// The server whose cost is 1 in the column of ratios.
 pub(super) const YARDSTICK: &str = "nginx+lua";
 
 /// One measurement: one server, one case, one round.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Sample {
     pub(super) server: String,
     pub(super) case: String,
@@ -67,14 +67,15 @@ impl Sample {
 pub(super) type Value = fn(&Sample) -> f64;
 
 /// Everything one run found.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) machine: About,
     pub(super) rounds: u32,
     pub(super) seconds: u32,
     pub(super) missing: Vec<String>,
     pub(super) samples: Vec<Sample>,
-    /// Empty where it was not asked for.
+    /// Empty where it was not asked for, and in files that are older than it.
+    #[serde(default)]
     pub(super) memory: Vec<Found>,
 }
 
@@ -88,6 +89,13 @@ impl Report {
             samples: Vec::new(),
             memory: Vec::new(),
         }
+    }
+
+    /// What an earlier run has written.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let named = |e: String| format!("{}: {e}", path.display());
+        let text = fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
+        serde_json::from_str(&text).map_err(|e| named(e.to_string()))
     }
 
     pub(super) fn add(&mut self, sample: Sample) {
@@ -144,17 +152,21 @@ impl Report {
             .filter(move |s| s.case == case && s.server == server)
     }
 
-    /// Writes all samples as JSON and all tables as Markdown; gives the folder.
+    /// Writes all samples as JSON, all tables as Markdown and the ratios as a drawing; gives the
+    /// folder.
     pub(super) fn write(&self, selection: &Selection) -> Result<PathBuf, String> {
         let folder = target_dir().join("bench");
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_err(|e| e.to_string())?;
         let json = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
-        let files = [
+        // The drawing of an earlier run does not belong to this one's tables.
+        let _ = fs::remove_file(folder.join(DRAWING));
+        let mut files = vec![
             (format!("{}.json", now.as_secs()), json),
             ("latest.md".to_owned(), self.markdown(selection)),
         ];
+        files.extend(plot::svg(self).map(|svg| (DRAWING.to_owned(), svg)));
         for (name, text) in files {
             let path = folder.join(name);
             fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -184,6 +196,9 @@ impl Report {
         text
     }
 }
+
+/// The ratios of the last run, drawn.
+const DRAWING: &str = "latest.svg";
 
 /// The middle value, or the mean of the two in the middle; zero of nothing.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
@@ -260,5 +275,21 @@ pub(super) mod tests {
         report.miss("a: b".to_owned());
         report.miss("a: b".to_owned());
         assert_eq!(report.missing, ["a: b"]);
+    }
+
+    #[test]
+    fn a_report_is_read_back_also_one_from_before_there_was_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.json");
+        let mut json =
+            serde_json::to_value(report(&[sample(("c", "a"), 0, 400, 100)])).expect("JSON");
+        json.as_object_mut().expect("an object").remove("memory");
+        fs::write(&path, json.to_string()).expect("writes");
+        let back = Report::read(&path).expect("reads");
+        assert_eq!(back.servers_of("c"), ["a"]);
+        assert_eq!(back.middle("c", "a", Sample::cpu_per_request_us), 4.0);
+        fs::write(&path, "{}").expect("writes");
+        let error = Report::read(&path).err().expect("no report");
+        assert!(error.contains("run.json"), "{error}");
     }
 }
