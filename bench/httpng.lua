@@ -9,52 +9,19 @@ local function env(name)
     return value
 end
 
-local work = dofile(arg[0]:match('^(.*)/') .. '/work.lua')
+local folder = arg[0]:match('^(.*)/')
+local handlers = dofile(folder .. '/handlers.lua')
+local work = dofile(folder .. '/work.lua')
 local loops = tonumber(env 'BENCH_LOOPS_PER_US')
 
-local octets = { ['content-type'] = 'application/octet-stream' }
-local text = { ['content-type'] = 'text/plain' }
-local part = ('x'):rep(16 * 1024)
-local tick = ('x'):rep(16)
-local body_64k = ('x'):rep(64 * 1024)
-local body_1m = ('x'):rep(1024 * 1024)
-
-local routes = {
-    ['/hello'] = function()
-        return { status = 200, headers = text, body = 'Hello, World!\n' }
-    end,
-    ['/lua20'] = function()
-        work(20 * loops)
-        return { status = 200, headers = text, body = 'Hello, World!\n' }
-    end,
-    ['/lua100'] = function()
-        work(100 * loops)
-        return { status = 200, headers = text, body = 'Hello, World!\n' }
-    end,
-    ['/64k'] = function()
-        return { status = 200, headers = octets, body = body_64k }
-    end,
-    ['/1m'] = function()
-        return { status = 200, headers = octets, body = body_1m }
-    end,
-    ['/stream'] = function(_, io)
-        io:write_header(200, octets)
-        for _ = 1, 64 do
-            io:write(part)
-        end
-        io:close()
-    end,
-    ['/ticks'] = function(_, io)
-        io:write_header(200, octets)
-        for _ = 1, 1000 do
-            io:write(tick)
-        end
-        io:close()
-    end,
-    ['/echo'] = function(req)
-        return { status = 200, headers = octets, body = req.body }
-    end,
-}
+handlers.routes['/lua20'] = function()
+    work(20 * loops)
+    return handlers.hello()
+end
+handlers.routes['/lua100'] = function()
+    work(100 * loops)
+    return handlers.hello()
+end
 
 httpng.cfg {
     listen = {
@@ -71,12 +38,8 @@ httpng.cfg {
         },
     },
     threads = tonumber(env 'BENCH_THREADS'),
+    -- As in nginx's: a crowd that is idle shall stay. Its number is below every default.
+    idle_timeout = 600,
     sites = { { path = '/files', handler = env 'BENCH_FILES' } },
-    handler = function(req, io)
-        local route = routes[req.path]
-        if route then
-            return route(req, io)
-        end
-        return { status = 404, body = 'no such path\n' }
-    end,
+    handler = handlers.answer,
 }

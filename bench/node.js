@@ -36,6 +36,7 @@ function handler(req, res) {
       res.writeHead(200, octets);
       return stream(res, part, 64);
     case '/ticks':
+    case '/ticks-flushed':
       res.writeHead(200, octets);
       return stream(res, tick, 1000);
     case '/echo': {

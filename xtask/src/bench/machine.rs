@@ -4,10 +4,10 @@ use std::fmt;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a reader needs to know of the machine before believing a number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct About {
     processor: String,
     processors: usize,
@@ -18,12 +18,28 @@ pub(super) struct About {
     versions: Vec<String>,
 }
 
+impl About {
+    /// One line for under a drawing: the machine, and what is compared.
+    pub(super) fn brief(&self) -> String {
+        let compared = self
+            .versions
+            .iter()
+            .filter(|line| line.starts_with("nginx") || line.starts_with("httpng"));
+        let mut parts = vec![format!(
+            "{} x {}, Linux {}",
+            self.processors, self.processor, self.kernel
+        )];
+        parts.extend(compared.map(|line| line.replace("nginx version: nginx/", "nginx ")));
+        parts.join("; ")
+    }
+}
+
 /// Looks at the machine.
 pub(super) fn describe(server_cpus: Option<&str>, load_cpus: &str) -> About {
     let pinning = match server_cpus {
         Some(cpus) => format!(
             "servers on processor {cpus}, load on {load_cpus}, with taskset; \
-             nobody is pinned in cases called machine-"
+             nobody is pinned in cases called machine- and in memory"
         ),
         None => "nothing is pinned: one processor, or no taskset".to_owned(),
     };

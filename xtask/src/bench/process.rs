@@ -17,6 +17,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often a child is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// A server is quiet when it has used no processor time for so long: some ticks of its clock.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// How long it is waited until a server is quiet. One that never is goes on being measured.
+const QUIET_MAX: Duration = Duration::from_secs(5);
+
 /// A folder for configurations, logs and certificates, removed at the end.
 pub(super) struct Scratch {
     folder: PathBuf,
@@ -84,6 +90,35 @@ impl Running {
         Ok(Duration::from_nanos(
             ticks * (1_000_000_000 / ticks_per_second()),
         ))
+    }
+
+    /// Resident memory of the process and all its descendants. What two of them share counts twice.
+    pub(super) fn resident_kib(&self) -> Result<u64, String> {
+        let table = process_table();
+        let resident = |pid: u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            parse_resident_kib(&status)
+        };
+        let kib = tree(&table, self.child.id()).filter_map(resident).sum();
+        if kib == 0 {
+            return Err("the server is gone".to_owned());
+        }
+        Ok(kib)
+    }
+
+    /// Waits until it has nothing to do, as after many connections were opened or closed.
+    pub(super) fn wait_until_quiet(&self) -> Result<(), String> {
+        let deadline = Instant::now() + QUIET_MAX;
+        let mut last = self.cpu_time()?;
+        let mut since = Instant::now();
+        while since.elapsed() < QUIET && Instant::now() < deadline {
+            thread::sleep(LOOK_EVERY);
+            let now = self.cpu_time()?;
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +214,14 @@ fn parse_stat(stat: &str) -> Option<Entry> {
     })
 }
 
+/// The line `VmRSS:   1234 kB` of `/proc/PID/status`.
+fn parse_resident_kib(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// A process and its descendants, parents first.
 fn tree(table: &HashMap<u32, Entry>, root: u32) -> impl Iterator<Item = u32> {
     let mut found: Vec<u32> = table
@@ -233,6 +276,37 @@ mod tests {
             })
         );
         assert_eq!(parse_stat("7 (a"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_read_from_its_line() {
+        let status = "Name:\tVmRSS: 1 kB\nVmHWM:\t  99 kB\nVmRSS:\t    1234 kB\nThreads:\t2\n";
+        assert_eq!(parse_resident_kib(status), Some(1234));
+        assert_eq!(parse_resident_kib("Name:\tkthread\n"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_that_of_the_whole_tree() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            Running::start(&command, &folder.path().join("log"), None).expect("starts")
+        };
+        let (one, two) = (start("sleep 60; true"), start("sleep 60 & sleep 60; true"));
+        let has = |running: &Running, count| {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while tree(&process_table(), running.child.id()).count() < count {
+                assert!(Instant::now() < deadline, "children did not start");
+                thread::sleep(LOOK_EVERY);
+            }
+        };
+        has(&one, 2);
+        has(&two, 3);
+        one.wait_until_quiet().expect("quiet");
+        two.wait_until_quiet().expect("quiet");
+        let kib = |running: &Running| running.resident_kib().expect("resident");
+        assert!(kib(&two) > kib(&one), "{} and {}", kib(&two), kib(&one));
     }
 
     #[test]

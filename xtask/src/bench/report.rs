@@ -1,36 +1,37 @@
-//! Samples, their medians and ratios, and the tables made of them.
+//! Samples, their medians and ratios, and the files made of them.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::cases::Case;
+use super::cases::Selection;
 use super::load::Counted;
 use super::machine::About;
+use super::memory::{self, Found};
+use super::{plot, tables};
 use crate::workspace::target_dir;
 
 /// The server whose cost is 1 in the column of ratios.
-const YARDSTICK: &str = "nginx+lua";
+pub(super) const YARDSTICK: &str = "nginx+lua";
 
 /// One measurement: one server, one case, one round.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Sample {
-    server: String,
-    case: &'static str,
-    round: u32,
+    pub(super) server: String,
+    pub(super) case: String,
+    pub(super) round: u32,
     /// Processor time of the server's process tree.
     cpu_us: u64,
     #[serde(flatten)]
-    counted: Counted,
+    pub(super) counted: Counted,
 }
 
 impl Sample {
     pub(super) fn new(
         server: &str,
-        case: &'static str,
+        case: &str,
         round: u32,
         cpu: Duration,
         counted: Counted,
@@ -38,30 +39,44 @@ impl Sample {
         let cpu_us = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
         Self {
             server: server.to_owned(),
-            case,
+            case: case.to_owned(),
             round,
             cpu_us,
             counted,
         }
     }
 
-    fn cpu_per_request_us(&self) -> f64 {
+    pub(super) fn cpu_per_request_us(&self) -> f64 {
         self.cpu_us as f64 / self.counted.requests.max(1) as f64
     }
 
-    fn per_second(&self) -> f64 {
+    pub(super) fn per_second(&self) -> f64 {
         self.counted.requests as f64 * 1e6 / self.counted.micros.max(1) as f64
+    }
+
+    pub(super) fn p50_us(&self) -> f64 {
+        self.counted.p50_us as f64
+    }
+
+    pub(super) fn p99_us(&self) -> f64 {
+        self.counted.p99_us as f64
     }
 }
 
+/// A number of a sample.
+pub(super) type Value = fn(&Sample) -> f64;
+
 /// Everything one run found.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Report {
-    machine: About,
+    pub(super) machine: About,
     pub(super) rounds: u32,
     pub(super) seconds: u32,
     pub(super) missing: Vec<String>,
-    samples: Vec<Sample>,
+    pub(super) samples: Vec<Sample>,
+    /// Empty where it was not asked for, and in files that are older than it.
+    #[serde(default)]
+    pub(super) memory: Vec<Found>,
 }
 
 impl Report {
@@ -72,128 +87,86 @@ impl Report {
             seconds,
             missing: Vec::new(),
             samples: Vec::new(),
+            memory: Vec::new(),
         }
+    }
+
+    /// What an earlier run has written.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let named = |e: String| format!("{}: {e}", path.display());
+        let text = fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
+        serde_json::from_str(&text).map_err(|e| named(e.to_string()))
     }
 
     pub(super) fn add(&mut self, sample: Sample) {
         self.samples.push(sample);
     }
 
-    /// The table of one case in Markdown: a row for each server, in the order of measuring.
-    pub(super) fn table_of(&self, case: &Case) -> String {
-        match case.whole {
-            Some(yardstick) => self.table_of_speed(case, yardstick),
-            None => self.table_of_cost(case),
+    /// Says once what could not be measured.
+    pub(super) fn miss(&mut self, line: String) {
+        if !self.missing.contains(&line) {
+            self.missing.push(line);
         }
     }
 
-    fn table_of_speed(&self, case: &Case, yardstick: &str) -> String {
-        let mut text = format!("### {}\n\n", case.name);
-        text.push_str(&format!(
-            "| server | requests per second | to {yardstick} | median latency, µs | 99 %, µs | \
-             to {yardstick} | CPU per request, µs | errors |\n|---|---|---|---|---|---|---|---|\n",
-        ));
-        for server in self.servers_of(case) {
-            let samples: Vec<&Sample> = self.samples_of(case, server).collect();
-            let middle = |value: &dyn Fn(&Sample) -> f64| {
-                median(samples.iter().map(|sample| value(sample)).collect())
-            };
-            let late = |sample: &Sample| sample.counted.p99_us as f64;
-            let ratio = |value: &dyn Fn(&Sample) -> f64| {
-                let ratio = self.ratio_to(case, server, yardstick, value);
-                ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
-            };
-            let errors: u64 = samples.iter().map(|sample| sample.counted.errors()).sum();
-            // Writing into a String cannot fail.
-            let _ = writeln!(
-                text,
-                "| {server} | {:.0} | {} | {:.0} | {:.0} | {} | {:.2} | {errors} |",
-                middle(&Sample::per_second),
-                ratio(&Sample::per_second),
-                middle(&|sample| sample.counted.p50_us as f64),
-                middle(&late),
-                ratio(&late),
-                middle(&Sample::cpu_per_request_us),
-            );
-        }
-        text
+    /// The median of a number over the rounds.
+    pub(super) fn middle(&self, case: &str, server: &str, value: Value) -> f64 {
+        median(self.samples_of(case, server).map(value).collect())
     }
 
-    fn table_of_cost(&self, case: &Case) -> String {
-        let mut text = format!("### {}\n\n", case.name);
-        text.push_str("| server | CPU per request, µs | to nginx+lua | requests per second ");
-        text.push_str(
-            "| median latency, µs | 99 %, µs | errors |\n|---|---|---|---|---|---|---|\n",
-        );
-        for server in self.servers_of(case) {
-            let samples: Vec<&Sample> = self.samples_of(case, server).collect();
-            let middle = |value: &dyn Fn(&Sample) -> f64| {
-                median(samples.iter().map(|sample| value(sample)).collect())
-            };
-            let errors: u64 = samples.iter().map(|sample| sample.counted.errors()).sum();
-            // Writing into a String cannot fail.
-            let _ = writeln!(
-                text,
-                "| {server} | {:.2} | {} | {:.0} | {:.0} | {:.0} | {errors} |",
-                middle(&Sample::cpu_per_request_us),
-                self.ratio(case, server)
-                    .map_or_else(|| "-".to_owned(), |r| format!("{r:.2}")),
-                middle(&Sample::per_second),
-                middle(&|sample| sample.counted.p50_us as f64),
-                middle(&|sample| sample.counted.p99_us as f64),
-            );
-        }
-        text
-    }
-
-    /// The median, over the rounds, of this server's cost divided by the yardstick's in that round.
-    fn ratio(&self, case: &Case, server: &str) -> Option<f64> {
-        self.ratio_to(case, server, YARDSTICK, &Sample::cpu_per_request_us)
-    }
-
-    /// The same for any number, and beside any other server.
-    fn ratio_to(
+    /// The median, over the rounds, of this server's number divided by another's in that round, or
+    /// by its own with another case.
+    pub(super) fn ratio(
         &self,
-        case: &Case,
-        server: &str,
-        yardstick: &str,
-        value: &dyn Fn(&Sample) -> f64,
+        (case, server): (&str, &str),
+        (other_case, other_server): (&str, &str),
+        value: Value,
     ) -> Option<f64> {
         let mut ratios = Vec::new();
         for sample in self.samples_of(case, server) {
-            let mut others = self.samples_of(case, yardstick);
+            let mut others = self.samples_of(other_case, other_server);
             let other = others.find(|other| other.round == sample.round)?;
             ratios.push(value(sample) / value(other));
         }
         (!ratios.is_empty()).then(|| median(ratios))
     }
 
-    fn servers_of(&self, case: &Case) -> Vec<&str> {
-        let of_case = self
-            .samples
-            .iter()
-            .filter(|s| s.case == case.name && s.round == 0);
-        of_case.map(|sample| sample.server.as_str()).collect()
+    /// The servers with samples of a case, in the order of measuring.
+    pub(super) fn servers_of(&self, case: &str) -> Vec<&str> {
+        let mut servers: Vec<&str> = Vec::new();
+        for sample in self.samples.iter().filter(|sample| sample.case == case) {
+            if !servers.contains(&sample.server.as_str()) {
+                servers.push(&sample.server);
+            }
+        }
+        servers
     }
 
-    fn samples_of<'a>(&'a self, case: &Case, server: &str) -> impl Iterator<Item = &'a Sample> {
-        let name = case.name;
+    pub(super) fn samples_of<'a>(
+        &'a self,
+        case: &'a str,
+        server: &'a str,
+    ) -> impl Iterator<Item = &'a Sample> {
         self.samples
             .iter()
-            .filter(move |s| s.case == name && s.server == server)
+            .filter(move |s| s.case == case && s.server == server)
     }
 
-    /// Writes all samples as JSON and all tables as Markdown; gives the folder.
-    pub(super) fn write(&self, cases: &[&Case]) -> Result<PathBuf, String> {
+    /// Writes all samples as JSON, all tables as Markdown and the ratios as a drawing; gives the
+    /// folder.
+    pub(super) fn write(&self, selection: &Selection) -> Result<PathBuf, String> {
         let folder = target_dir().join("bench");
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_err(|e| e.to_string())?;
         let json = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
-        let files = [
+        // The drawing of an earlier run does not belong to this one's tables.
+        let _ = fs::remove_file(folder.join(DRAWING));
+        let mut files = vec![
             (format!("{}.json", now.as_secs()), json),
-            ("latest.md".to_owned(), self.markdown(cases)),
+            ("latest.md".to_owned(), self.markdown(selection)),
         ];
+        files.extend(plot::svg(self).map(|svg| (DRAWING.to_owned(), svg)));
         for (name, text) in files {
             let path = folder.join(name);
             fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -201,7 +174,7 @@ impl Report {
         Ok(folder)
     }
 
-    fn markdown(&self, cases: &[&Case]) -> String {
+    fn markdown(&self, selection: &Selection) -> String {
         let Self {
             machine,
             rounds,
@@ -209,8 +182,12 @@ impl Report {
             ..
         } = self;
         let mut text = format!("{machine}\n\nMedians of {rounds} rounds of {seconds} s.\n\n");
-        for case in cases {
-            text.push_str(&self.table_of(case));
+        for case in &selection.cases {
+            text.push_str(&tables::table_of(self, case));
+            text.push('\n');
+        }
+        if !self.memory.is_empty() {
+            text.push_str(&memory::table(&self.memory));
             text.push('\n');
         }
         for line in &self.missing {
@@ -220,8 +197,11 @@ impl Report {
     }
 }
 
+/// The ratios of the last run, drawn.
+const DRAWING: &str = "latest.svg";
+
 /// The middle value, or the mean of the two in the middle; zero of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -232,11 +212,16 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{cases, machine};
+pub(super) mod tests {
+    use super::super::machine;
     use super::*;
 
-    fn sample(server: &str, round: u32, cpu_us: u64, requests: u64) -> Sample {
+    pub(in super::super) fn sample(
+        (case, server): (&str, &str),
+        round: u32,
+        cpu_us: u64,
+        requests: u64,
+    ) -> Sample {
         let counted = Counted {
             requests,
             bytes: 0,
@@ -249,20 +234,10 @@ mod tests {
             p50_us: 5,
             p99_us: 9,
         };
-        Sample::new(
-            server,
-            "hello-64",
-            round,
-            Duration::from_micros(cpu_us),
-            counted,
-        )
+        Sample::new(server, case, round, Duration::from_micros(cpu_us), counted)
     }
 
-    fn case() -> &'static Case {
-        cases::select(&["hello-64".to_owned()]).expect("there")[0]
-    }
-
-    fn report(samples: &[Sample]) -> Report {
+    pub(in super::super) fn report(samples: &[Sample]) -> Report {
         let mut report = Report::new(machine::describe(None, "1"), 2, 1);
         samples
             .iter()
@@ -282,43 +257,39 @@ mod tests {
     fn ratios_are_taken_within_a_round() {
         // The second round ran on a machine twice as slow: the ratio does not see it.
         let report = report(&[
-            sample(YARDSTICK, 0, 800, 100),
-            sample("a", 0, 400, 100),
-            sample("a", 1, 800, 100),
-            sample(YARDSTICK, 1, 1600, 100),
+            sample(("c", YARDSTICK), 0, 800, 100),
+            sample(("c", "a"), 0, 400, 100),
+            sample(("c", "a"), 1, 800, 100),
+            sample(("c", YARDSTICK), 1, 1600, 100),
         ]);
-        assert_eq!(report.ratio(case(), "a"), Some(0.5));
-        let table = report.table_of(case());
-        assert!(
-            table.contains("| a | 6.00 | 0.50 | 100 | 5 | 9 | 2 |"),
-            "{table}"
-        );
+        let ratio =
+            |server, other| report.ratio(("c", server), ("c", other), Sample::cpu_per_request_us);
+        assert_eq!(ratio("a", YARDSTICK), Some(0.5));
+        assert_eq!(ratio("a", "nobody"), None);
+        assert_eq!(ratio("nobody", "a"), None);
     }
 
     #[test]
-    fn with_the_whole_machine_speed_and_lateness_are_compared_within_a_round() {
-        let case = cases::select(&["machine-hello".to_owned()]).expect("there")[0];
-        let of_case = |server, round, requests, late| {
-            let mut sample = sample(server, round, 1_000, requests);
-            sample.case = case.name;
-            sample.counted.p99_us = late;
-            sample
-        };
-        let yardstick = case.whole.expect("the whole machine");
-        let report = report(&[
-            of_case("a", 0, 300, 20),
-            of_case(yardstick, 0, 200, 10),
-            of_case("a", 1, 150, 40),
-            of_case(yardstick, 1, 100, 20),
-        ]);
-        let table = report.table_of(case);
-        let row = "| a | 225 | 1.50 | 5 | 30 | 2.00 | 5.00 | 2 |";
-        assert!(table.contains(row), "{table}");
+    fn what_is_missing_is_said_once() {
+        let mut report = report(&[]);
+        report.miss("a: b".to_owned());
+        report.miss("a: b".to_owned());
+        assert_eq!(report.missing, ["a: b"]);
     }
 
     #[test]
-    fn without_the_yardstick_there_is_no_ratio() {
-        let table = report(&[sample("a", 0, 400, 100)]).table_of(case());
-        assert!(table.contains("| a | 4.00 | - | 100 |"), "{table}");
+    fn a_report_is_read_back_also_one_from_before_there_was_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.json");
+        let mut json =
+            serde_json::to_value(report(&[sample(("c", "a"), 0, 400, 100)])).expect("JSON");
+        json.as_object_mut().expect("an object").remove("memory");
+        fs::write(&path, json.to_string()).expect("writes");
+        let back = Report::read(&path).expect("reads");
+        assert_eq!(back.servers_of("c"), ["a"]);
+        assert_eq!(back.middle("c", "a", Sample::cpu_per_request_us), 4.0);
+        fs::write(&path, "{}").expect("writes");
+        let error = Report::read(&path).err().expect("no report");
+        assert!(error.contains("run.json"), "{error}");
     }
 }
