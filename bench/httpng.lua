@@ -23,20 +23,22 @@ handlers.routes['/lua100'] = function()
     return handlers.hello()
 end
 
-httpng.cfg {
-    listen = {
-        { addr = '127.0.0.1', port = tonumber(env 'BENCH_PORT') },
-        {
-            addr = '127.0.0.1',
-            port = tonumber(env 'BENCH_TLS_PORT'),
-            tls = {
-                {
-                    certificate_file = env 'BENCH_CERTIFICATE',
-                    certificate_key_file = env 'BENCH_KEY',
-                },
+local listen = { { addr = '127.0.0.1', port = tonumber(env 'BENCH_PORT') } }
+if os.getenv 'BENCH_TLS_PORT' then
+    listen[2] = {
+        addr = '127.0.0.1',
+        port = tonumber(env 'BENCH_TLS_PORT'),
+        tls = {
+            {
+                certificate_file = env 'BENCH_CERTIFICATE',
+                certificate_key_file = env 'BENCH_KEY',
             },
         },
-    },
+    }
+end
+
+httpng.cfg {
+    listen = listen,
     threads = tonumber(env 'BENCH_THREADS'),
     -- As in nginx's: a crowd that is idle shall stay. Its number is below every default.
     idle_timeout = 600,

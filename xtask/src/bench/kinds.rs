@@ -66,6 +66,13 @@ pub(super) struct Ports {
     pub(super) tls: u16,
 }
 
+/// Whether a server of the case `memory` has its port for TLS. Those under load have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tls {
+    Not,
+    Too,
+}
+
 /// A server with all that it needs, not started yet.
 pub(super) struct Prepared {
     command: Command,
@@ -94,23 +101,33 @@ impl Kind {
     }
 
     /// Ports, configuration, and a program that is there; or why it cannot be started.
-    pub(super) fn prepare(self, surroundings: &Surroundings<'_>) -> Result<Prepared, String> {
+    pub(super) fn prepare(
+        self,
+        surroundings: &Surroundings<'_>,
+        tls: Tls,
+    ) -> Result<Prepared, String> {
         let Surroundings {
             scratch,
             certificate,
             loops,
             ..
         } = surroundings;
-        let (http1, tls) = (free_port()?, free_port()?);
+        let (http1, tls_port) = (free_port()?, free_port()?);
         let http2 = match self {
             Self::Nginx { .. } => free_port()?,
             _ => http1,
         };
-        let ports = Ports { http1, http2, tls };
-        let mut command = self.command(surroundings, ports)?;
+        let ports = Ports {
+            http1,
+            http2,
+            tls: tls_port,
+        };
+        let mut command = self.command(surroundings, ports, tls)?;
+        if tls == Tls::Too {
+            command.env("BENCH_TLS_PORT", tls_port.to_string());
+        }
         command
             .env("BENCH_PORT", http1.to_string())
-            .env("BENCH_TLS_PORT", tls.to_string())
             .env("BENCH_FILES", scratch.path(FILES))
             .env("BENCH_LOOPS_PER_US", loops.to_string())
             .env("BENCH_CERTIFICATE", &certificate.certificate)
@@ -123,9 +140,14 @@ impl Kind {
         })
     }
 
-    fn command(self, surroundings: &Surroundings<'_>, ports: Ports) -> Result<Command, String> {
+    fn command(
+        self,
+        surroundings: &Surroundings<'_>,
+        ports: Ports,
+        tls: Tls,
+    ) -> Result<Command, String> {
         let fill =
-            |template: &str, words: &[(&str, String)]| fill(template, words, surroundings, ports);
+            |template, words: &[(&str, String)]| fill((template, tls), words, surroundings, ports);
         match self {
             Self::Httpng { threads, tx } => httpng(threads, tx),
             Self::Nginx { workers } => {
@@ -159,7 +181,7 @@ impl Kind {
 
 /// Writes a template of `bench/` with its words filled in: those of all servers, and `words`.
 fn fill(
-    template: &str,
+    (template, tls): (&str, Tls),
     words: &[(&str, String)],
     surroundings: &Surroundings<'_>,
     ports: Ports,
@@ -185,7 +207,7 @@ fn fill(
         ("@LOOPS@", loops.to_string()),
         ("@OPEN_FILES@", open_files.to_string()),
     ];
-    let text = read(&root().join("bench").join(template))?;
+    let text = of_ports(&read(&root().join("bench").join(template))?, tls);
     let filled = common
         .iter()
         .chain(words)
@@ -268,9 +290,24 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// A configuration without its lines for TLS, if there shall be none.
+fn of_ports(text: &str, tls: Tls) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| tls == Tls::Too || !line.ends_with("# TLS"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_for_tls_are_left_out_of_a_server_without() {
+        let text = "listen 1;\nlisten 2 ssl; # TLS\n# TLS is above\n";
+        assert_eq!(of_ports(text, Tls::Too), text);
+        assert_eq!(of_ports(text, Tls::Not), "listen 1;\n# TLS is above\n");
+    }
 
     #[test]
     fn every_word_of_the_templates_is_filled() {

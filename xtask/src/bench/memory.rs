@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::crowd::{Crowd, admitted};
-use super::kinds::{Kind, MEMORY_KINDS, Prepared};
+use super::kinds::{Kind, MEMORY_KINDS, Prepared, Tls};
 use super::process::Running;
 use super::report::{Report, median};
 use super::servers::{START_MAX, last_word, wanted_of};
@@ -48,6 +48,8 @@ pub(super) struct Found {
     server: String,
     /// From starting the process to the first answer, of each start.
     start_us: Vec<u64>,
+    /// The same with a port for TLS as well, which the others do not have.
+    start_tls_us: Vec<u64>,
     /// Resident memory after the first answer, of each start.
     empty_kib: Vec<u64>,
     /// Resident memory after requests over few connections, which are closed; of the last start.
@@ -61,10 +63,6 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn start_ms(&self) -> f64 {
-        median(self.start_us.iter().map(|us| *us as f64 / 1e3).collect())
-    }
-
     fn empty_mib(&self) -> f64 {
         let mib = |kib: &u64| *kib as f64 / 1024.0;
         median(self.empty_kib.iter().map(mib).collect())
@@ -83,15 +81,16 @@ impl Found {
 /// The table in Markdown.
 pub(super) fn table(found: &[Found]) -> String {
     let mut text = "### memory\n\n\
-         | server | start to first answer, ms | empty, MiB | an idle connection, KiB \
-         | a handler that waits, KiB more | connections | handlers |\n\
-         |---|---|---|---|---|---|---|\n"
+         | server | start to first answer, ms | with TLS, ms | empty, MiB \
+         | an idle connection, KiB | a handler that waits, KiB more | connections | handlers |\n\
+         |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for one in found {
         text.push_str(&format!(
-            "| {} | {:.1} | {:.1} | {:.2} | {:.2} | {} | {} |\n",
+            "| {} | {:.1} | {:.1} | {:.1} | {:.2} | {:.2} | {} | {} |\n",
             one.server,
-            one.start_ms(),
+            median_ms(&one.start_us),
+            median_ms(&one.start_tls_us),
             one.empty_mib(),
             one.kib_per_connection(),
             one.kib_per_handler(),
@@ -100,6 +99,10 @@ pub(super) fn table(found: &[Found]) -> String {
         ));
     }
     text
+}
+
+fn median_ms(times_us: &[u64]) -> f64 {
+    median(times_us.iter().map(|us| *us as f64 / 1e3).collect())
 }
 
 /// Looks at every server that is here and wanted; the others go to what is missing.
@@ -129,6 +132,7 @@ fn look_at(
     let mut found = Found {
         server: kind.name(),
         start_us: Vec::new(),
+        start_tls_us: Vec::new(),
         empty_kib: Vec::new(),
         served_kib: 0,
         idle_connections: connections,
@@ -136,8 +140,12 @@ fn look_at(
         waiting_handlers: connections.min(WAITING_COUNT),
         waiting_kib: 0,
     };
+    for _ in 0..STARTS_COUNT {
+        let (_, took) = start(&kind.prepare(surroundings, Tls::Too)?)?;
+        found.start_tls_us.push(micros(took));
+    }
     for round in 1..=STARTS_COUNT {
-        let prepared = kind.prepare(surroundings)?;
+        let prepared = kind.prepare(surroundings, Tls::Not)?;
         let (running, took) = start(&prepared)?;
         running.wait_until_quiet()?;
         found.start_us.push(micros(took));
@@ -154,15 +162,14 @@ fn start(prepared: &Prepared) -> Result<(Running, Duration), String> {
     let began = Instant::now();
     let mut running = prepared.start(None)?;
     loop {
-        // Nobody listens yet, most of the time.
-        if let Ok(mut client) = Client::connect(SOURCE, prepared.ports.http1) {
-            client
-                .ask("/hello")
-                .map_err(|e| format!("its first answer: {e}"))?;
+        // Nobody listens yet, most of the time. A client that is reset asks again.
+        let client = Client::connect(SOURCE, prepared.ports.http1);
+        let Err(error) = client.and_then(|mut client| client.ask("/hello")) else {
             return Ok((running, began.elapsed()));
-        }
+        };
         if running.has_ended() || began.elapsed() > START_MAX {
-            return Err(format!("did not start: {}", last_word(&prepared.log)));
+            let said = last_word(&prepared.log);
+            return Err(format!("did not start: {error}; {said}"));
         }
         thread::sleep(LOOK_EVERY);
     }
@@ -218,6 +225,7 @@ mod tests {
         Found {
             server: "a".to_owned(),
             start_us: vec![9_000, 50_000, 10_400],
+            start_tls_us: vec![30_000, 20_000, 40_000],
             empty_kib: vec![4096, 9216, 6144],
             served_kib: 8000,
             idle_connections: 10_000,
@@ -231,7 +239,7 @@ mod tests {
     fn starts_have_medians_and_growth_is_divided() {
         let table = table(&[found()]);
         assert!(
-            table.ends_with("| a | 10.4 | 6.0 | 0.70 | 7.50 | 10000 | 4000 |\n"),
+            table.ends_with("| a | 10.4 | 30.0 | 6.0 | 0.70 | 7.50 | 10000 | 4000 |\n"),
             "{table}"
         );
     }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cases::{Ask, Case};
-use super::kinds::{KINDS, Kind, Ports, WHOLE_KINDS, installed, read};
+use super::kinds::{KINDS, Kind, Ports, Tls, WHOLE_KINDS, installed, read};
 use super::process::Running;
 use super::surroundings::Surroundings;
 use crate::workspace::stdout_of;
@@ -29,7 +29,7 @@ pub(super) struct Server {
 
 impl Server {
     fn start(kind: Kind, surroundings: &Surroundings<'_>) -> Result<Self, String> {
-        let prepared = kind.prepare(surroundings)?;
+        let prepared = kind.prepare(surroundings, Tls::Too)?;
         let mut running = prepared.start(surroundings.cpus)?;
         wait_until_it_listens(&mut running, prepared.ports.http1, &prepared.log)?;
         Ok(Self {
