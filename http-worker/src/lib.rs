@@ -118,7 +118,7 @@ pub use control::{Command, Listening, Receipt, Receipts};
 pub use files::{FileOptions, Files, FilesError};
 pub use guests::Guests;
 pub use limits::Limits;
-pub use listener::{Listener, SPREADS_BY_PORT, bind};
+pub use listener::{Listener, SPREADS_BY_PORT, bind, probe};
 pub use routes::{App, Routes, Serve};
 pub use stats::{Snapshot, WorkerStats};
 pub use tls::{TlsConfig, TlsError, TlsOptions, TlsVersion};

@@ -79,6 +79,23 @@ pub const SPREADS_BY_PORT: bool = cfg!(any(target_os = "linux", target_os = "and
 /// The system's, with httpng's text for the step and the address in front of it, for example
 /// `bind error: 127.0.0.1:80: Permission denied (os error 13)`. The kind is kept.
 pub fn bind(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = bound(addr, reuse_port)?;
+    let listening = socket.listen(BACKLOG_COUNT);
+    listening.map_err(|e| named("listen error", addr, &e))?;
+    Ok(socket.into())
+}
+
+/// Tells whether an address is free, also of sockets that would share it. Nobody can connect
+/// meanwhile: whoever did would be reset.
+///
+/// # Errors
+/// As [`bind`].
+pub fn probe(addr: SocketAddr) -> io::Result<()> {
+    bound(addr, false).map(drop)
+}
+
+/// A socket that has its address and does not listen.
+fn bound(addr: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     let step = |text: &'static str| move |e: io::Error| named(text, addr, &e);
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
         .map_err(step("create socket failed"))?;
@@ -104,8 +121,7 @@ pub fn bind(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
         .set_nonblocking(true)
         .map_err(step("setsockopt O_NONBLOCK failed"))?;
     socket.bind(&addr.into()).map_err(step("bind error"))?;
-    socket.listen(BACKLOG_COUNT).map_err(step("listen error"))?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -351,7 +351,7 @@ fn may_do_without(addr: SocketAddr, config: &ServerConfig, error: &io::Error) ->
 /// silently take half of the connections. An unshared bind tells whether it is free.
 fn probe(addr: SocketAddr) -> io::Result<()> {
     if SPREADS_BY_PORT && addr.port() != 0 {
-        drop(bind(addr, false)?);
+        http_worker::probe(addr)?;
     }
     Ok(())
 }

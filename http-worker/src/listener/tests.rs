@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 
-use super::{SPREADS_BY_PORT, bind};
+use super::{SPREADS_BY_PORT, bind, probe};
 
 fn local(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -41,4 +41,17 @@ fn ipv6_leaves_ipv4_alone() {
     let port = six.local_addr().unwrap().port();
     bind(local(&format!("0.0.0.0:{port}")), false).unwrap();
     TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, port)).unwrap();
+}
+
+#[test]
+fn a_probe_finds_who_would_share_an_address_and_leaves_nothing_behind() {
+    let shared = bind(local("127.0.0.1:0"), true).unwrap();
+    let addr = shared.local_addr().unwrap();
+    let error = probe(addr).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().starts_with("bind error"), "{error}");
+    drop(shared);
+    probe(addr).unwrap();
+    // Another that listens without sharing finds nobody in its way.
+    bind(addr, false).unwrap();
 }
