@@ -3,8 +3,6 @@
 //! They are kept here until the end of the response leaves, and leave with it, in the shuttle. An
 //! end that has some is therefore never told from afar.
 
-use http_proto::ResponseHead;
-
 use super::head::{HeadFault, announce, trailers_of};
 use super::request::ticket_of;
 use super::trips::Trip;
@@ -41,17 +39,16 @@ impl Trip {
     /// The head leaves, and may say what will follow the body.
     pub(super) fn announce_trailers(&mut self) {
         if let Some(shuttle) = self.home.as_mut() {
-            let head: &mut ResponseHead = &mut shuttle.response;
-            announce(head, self.trailers.as_deref());
+            announce(&mut shuttle.response, self.trailers.as_deref());
         }
     }
 
     /// The end leaves, and what follows the body with it. False: nothing does.
     pub(super) fn attach_trailers(&mut self) -> bool {
-        let (Some(trailers), Some(shuttle)) = (self.trailers.take(), self.home.as_mut()) else {
+        let Some(shuttle) = self.home.as_mut() else {
             return false;
         };
-        shuttle.response_trailers = Some(trailers);
-        true
+        shuttle.response_trailers = self.trailers.take();
+        shuttle.response_trailers.is_some()
     }
 }
