@@ -182,3 +182,28 @@ fn they_are_not_sent_for_a_handler_that_failed() {
         server.wait_line("the returned trailers are invalid: \"set-cookie\"");
     }
 }
+
+/// The message names the call, and what is wrong with which field.
+#[test]
+fn what_cannot_be_sent_is_an_error_of_the_call() {
+    let call = "local _, why = pcall(io.set_trailers, io, {}) return { body = tostring(why) }";
+    let route = |argument: &str| call.replace("{})", &format!("{argument})"));
+    let routes = [
+        ("/number", route("1")),
+        ("/cookie", route("{ ['set-cookie'] = 'a=b' }")),
+        ("/line", route("{ sum = 'a\\r\\nb: c' }")),
+    ];
+    let routes = routes.each_ref().map(|(path, body)| (*path, body.as_str()));
+    let server = Server::start(&program_with("", &routes), SETUPS[0]);
+    let said = |path: &str, expected: &str| {
+        let said = server.get(path);
+        assert!(said.starts_with("io:set_trailers: "), "{said}");
+        assert!(said.ends_with(expected), "{said}");
+    };
+    said("/number", "trailers is not a table");
+    said(
+        "/cookie",
+        "\"set-cookie\": the field has no meaning behind a body",
+    );
+    said("/line", "\"sum\": the field value has a control character");
+}
